@@ -1,0 +1,114 @@
+import { boundary } from './roots.js'
+import { lnBeta } from './special.js'
+
+/** Weight of the prior, in events: the mixture starts at beta(share·c, (1 − share)·c), centred on "no difference". */
+const CONCENTRATION = 10
+
+/** Events of both arms while the challenger's share of the traffic was `share` (0 < share < 1). */
+export interface EventStratum { readonly champion: number, readonly challenger: number, readonly share: number }
+
+/**
+ * Rates' ratio r = challenger / champion: the estimate, and the interval of ratios not refuted; upper may be Infinity.
+ */
+export interface RatioInterval { readonly estimate: number, readonly lower: number, readonly upper: number }
+
+/**
+ * Log e-value against the hypothesis that the challenger's event rate is e^lnRatio times the champion's. With
+ * assignment at share θ each event falls on the challenger with probability s = θr/(θr + 1 − θ), whatever the rate;
+ * against that stands the beta mixture: ln E = ln B(cθ+e_B, c(1−θ)+e_A) − ln B(cθ, c(1−θ)) − e_B ln s − e_A ln(1−s), c
+ * = 10. Strata with different shares add up (a product of e-processes). Exact and anytime-valid: P(ln E ever >= ln
+ * 1/α) <= α under the hypothesis. Lindon and Malek (2022), "Anytime-valid inference for multinomial count data",
+ * NeurIPS. O(strata).
+ *
+ * @param strata counts and shares; events are integers >= 0
+ * @param lnRatio natural logarithm of the hypothesised ratio, finite
+ * @throws RangeError when a count is not an integer >= 0 or a share is not strictly between 0 and 1
+ */
+export function logEvidence (strata: readonly EventStratum[], lnRatio: number): number {
+  return mixture(strata) + cost(strata, lnRatio)
+}
+
+/**
+ * All ratios r whose log e-value is below ln(1/alpha): a two-sided interval at level alpha, valid at every look. A
+ * one-sided bound at level a is the bound of the interval at alpha = 2a. By bisection on ln r, in which the log
+ * e-value is convex. O(strata · 100).
+ *
+ * @param strata counts and shares; without any event the interval is [0, Infinity] and the estimate NaN
+ * @param alpha 0 < alpha < 1
+ * @returns null when no single ratio agrees with all strata
+ * @throws RangeError as {@link logEvidence}, or when alpha is outside (0, 1)
+ */
+export function ratioInterval (strata: readonly EventStratum[], alpha: number): RatioInterval | null {
+  if (!(alpha > 0 && alpha < 1)) throw new RangeError(`alpha must lie between 0 and 1, got ${alpha}`)
+  const limit = -Math.log(alpha) - mixture(strata)
+  const champion = strata.reduce((sum, stratum) => sum + stratum.champion, 0)
+  const challenger = strata.reduce((sum, stratum) => sum + stratum.challenger, 0)
+  if (champion + challenger === 0) return { estimate: NaN, lower: 0, upper: Infinity }
+  const isInside = (lnRatio: number): boolean => cost(strata, lnRatio) < limit
+  if (challenger === 0) {
+    return { estimate: 0, lower: 0, upper: Math.exp(outward(isInside, someInside(isInside, -1), 1)) }
+  }
+  if (champion === 0) {
+    return { estimate: Infinity, lower: Math.exp(outward(isInside, someInside(isInside, 1), -1)), upper: Infinity }
+  }
+  const isTooLow = (lnRatio: number): boolean => slope(strata, lnRatio) < 0
+  const best = isTooLow(0) ? outward(isTooLow, 0, 1) : outward((x) => !isTooLow(x), 0, -1)
+  if (!isInside(best)) return null
+  return {
+    estimate: Math.exp(best),
+    lower: Math.exp(outward(isInside, best, -1)),
+    upper: Math.exp(outward(isInside, best, 1))
+  }
+}
+
+/** The part of the log e-value that does not depend on the ratio. */
+function mixture (strata: readonly EventStratum[]): number {
+  return strata.reduce((sum, { champion, challenger, share }) => {
+    if (!(share > 0 && share < 1)) throw new RangeError(`a share must lie between 0 and 1, got ${share}`)
+    if (!(Number.isInteger(champion) && champion >= 0 && Number.isInteger(challenger) && challenger >= 0)) {
+      throw new RangeError(`events must be integers >= 0, got ${champion} and ${challenger}`)
+    }
+    const prior = { challenger: share * CONCENTRATION, champion: (1 - share) * CONCENTRATION }
+    return sum + lnBeta(prior.challenger + challenger, prior.champion + champion) -
+      lnBeta(prior.challenger, prior.champion)
+  }, 0)
+}
+
+/** Minus the log likelihood of where the events fell, −Σ (e_B ln s + e_A ln(1−s)); convex in ln r. */
+function cost (strata: readonly EventStratum[], lnRatio: number): number {
+  return strata.reduce((sum, { champion, challenger, share }) => {
+    const x = lnRatio + logit(share)
+    return sum - challenger * lnSigmoid(x) - champion * lnSigmoid(-x)
+  }, 0)
+}
+
+function slope (strata: readonly EventStratum[], lnRatio: number): number {
+  return strata.reduce((sum, { champion, challenger, share }) =>
+    sum + (champion + challenger) * Math.exp(lnSigmoid(lnRatio + logit(share))) - challenger, 0)
+}
+
+/**
+ * From a point where the predicate holds, the point in the given direction where it stops: doubled steps, then
+ * bisection.
+ */
+function outward (holds: (x: number) => boolean, from: number, direction: 1 | -1): number {
+  let step = 1
+  while (holds(from + direction * step)) step *= 2
+  return boundary(holds, from, from + direction * step)
+}
+
+/** With events in one arm only, every ratio far enough in that arm's direction is inside. */
+function someInside (isInside: (x: number) => boolean, direction: 1 | -1): number {
+  let x = direction
+  while (!isInside(x)) x *= 2
+  return x
+}
+
+function logit (share: number): number {
+  return Math.log(share) - Math.log1p(-share)
+}
+
+/** ln(1 / (1 + e^−x)) without overflow. */
+function lnSigmoid (x: number): number {
+  return x < 0 ? x - Math.log1p(Math.exp(x)) : -Math.log1p(Math.exp(-x))
+}

@@ -1,0 +1,74 @@
+/**
+ * What a confidence sequence is built from: an estimate's standard error `se` (in the estimate's own unit, > 0), the
+ * number `n` of units it rests on (both arms together; pairs when paired; > 0), the error level `alpha`, and
+ * `plannedSamples`, the N* at which the sequence is tightest (units, > 0, fixed before the first look).
+ */
+export interface SequenceInput {
+  readonly se: number
+  readonly n: number
+  readonly alpha: number
+  readonly plannedSamples: number
+}
+
+/**
+ * Half width of the two-sided asymptotic confidence sequence: estimate ± half width covers the truth at every look at
+ * once with probability 1 − alpha, asymptotically. Waudby-Smith, Arbour, Sinha, Kennedy, Ramdas (2024), "Time-uniform
+ * central limit theory and asymptotic confidence sequences", Ann. Statist. 52(6), with ρ² tuned for N*:
+ * L = −2 ln α, ρ² = (L + ln(L + 1)) / N*, u = nρ², h = se √(2(u+1)/u · ln(√(u+1)/α)). O(1).
+ *
+ * @returns the half width, in the unit of `se`
+ * @throws RangeError when alpha is outside (0, 1), or n, se or plannedSamples is not finite and > 0
+ */
+export function twoSidedHalfWidth (input: SequenceInput): number {
+  checkInput(input, 1)
+  const u = input.n * tuning(input.alpha, input.plannedSamples)
+  return input.se * Math.sqrt(2 * (u + 1) / u * Math.log(Math.sqrt(u + 1) / input.alpha))
+}
+
+/**
+ * Margin of the one-sided asymptotic confidence sequence: estimate − margin is a lower (estimate + margin an upper)
+ * confidence bound that holds at every look at once with probability 1 − alpha, asymptotically. Same source,
+ * one-sided: ρ² is tuned at 2α, h = se √(2(u+1)/u · ln(1 + √(u+1)/(2α))). O(1).
+ *
+ * @returns the margin, in the unit of `se`
+ * @throws RangeError when alpha is outside (0, 0.5), or n, se or plannedSamples is not finite and > 0
+ */
+export function oneSidedHalfWidth (input: SequenceInput): number {
+  checkInput(input, 0.5)
+  const u = input.n * tuning(2 * input.alpha, input.plannedSamples)
+  return input.se * Math.sqrt(2 * (u + 1) / u * Math.log(1 + Math.sqrt(u + 1) / (2 * input.alpha)))
+}
+
+/**
+ * Evidence against the hypothesis that the truth is `reference`, as a log e-value and the p-value it gives at this
+ * look: ln E = u z² / (2(u+1)) − ½ ln(u+1) with z = (estimate − reference)/se, p = min(1, 1/E). The smallest p over
+ * the looks so far is valid at any stopping time. Same source. O(1).
+ *
+ * @param input as for the two-sided sequence; alpha only tunes ρ²
+ * @param estimate the estimate, in the unit of `se`
+ * @param reference the hypothesised truth, same unit
+ * @throws RangeError as {@link twoSidedHalfWidth}
+ */
+export function anytimeP (input: SequenceInput, estimate: number, reference: number): { logE: number, p: number } {
+  checkInput(input, 1)
+  const u = input.n * tuning(input.alpha, input.plannedSamples)
+  const z = (estimate - reference) / input.se
+  const logE = u * z * z / (2 * (u + 1)) - Math.log1p(u) / 2
+  return { logE, p: Math.min(1, Math.exp(-logE)) }
+}
+
+/**
+ * ρ² of the sequences above: the mixture variance that makes the two-sided interval at level `alpha` tightest at
+ * `plannedSamples` units (a one-sided sequence is tuned at twice its level). O(1).
+ */
+export function tuning (alpha: number, plannedSamples: number): number {
+  const level = -2 * Math.log(alpha)
+  return (level + Math.log1p(level)) / plannedSamples
+}
+
+function checkInput ({ se, n, alpha, plannedSamples }: SequenceInput, alphaMax: number): void {
+  if (!(alpha > 0 && alpha < alphaMax)) throw new RangeError(`alpha must lie between 0 and ${alphaMax}, got ${alpha}`)
+  for (const [name, value] of Object.entries({ se, n, plannedSamples })) {
+    if (!(value > 0 && Number.isFinite(value))) throw new RangeError(`${name} must be finite and above 0, got ${value}`)
+  }
+}

@@ -1,0 +1,58 @@
+import type { Datatype, TensorSpec } from './tensor.js'
+
+/** What a version is used for: raw tensors, or texts through the model's own tokenizer. */
+export type Task = 'tensor' | 'text-classification' | 'feature-extraction'
+
+/** How token vectors become one vector per text; `none` when the model's own output is already one per text. */
+export type Pooling = 'mean' | 'cls' | 'none'
+
+/** A tensor as it stands in JSON; 64-bit integers beyond 2^53 may be written as strings. */
+export interface JsonTensor {
+  readonly name: string
+  readonly datatype: Datatype
+  readonly shape: readonly number[]
+  readonly data: readonly (number | string | boolean)[]
+}
+
+/** An input with the outputs it must give: floats within `tolerance` * max(1, |expected|), all else exactly. */
+export interface GoldenExample {
+  readonly inputs: readonly JsonTensor[]
+  readonly outputs: readonly JsonTensor[]
+  readonly tolerance: number
+}
+
+/** Everything a model host needs to serve one version. */
+export interface HostSpec {
+  readonly name: string
+  readonly version: string
+  /** A materialised copy: real files, no links. */
+  readonly directory: string
+  /** Relative to `directory`: `model.onnx` or `onnx/model.onnx`. */
+  readonly modelFile: string
+  readonly task: Task
+  /** As the application sees them: text tasks take one BYTES input `text` [-1]. */
+  readonly inputs: readonly TensorSpec[]
+  readonly outputs: readonly TensorSpec[]
+  readonly pooling?: Pooling
+  readonly normalize?: boolean
+  readonly batching: { readonly batchable: boolean, readonly maxBatch: number, readonly maxDelayMs: number }
+  readonly examples: readonly GoldenExample[]
+}
+
+/** What a model says about itself when it is published. */
+export interface Inspection {
+  readonly task: Task
+  readonly inputs: TensorSpec[]
+  readonly outputs: TensorSpec[]
+  readonly labels: string[] | null
+  readonly pooling?: Pooling
+  readonly normalize?: boolean
+  readonly batchable: boolean
+}
+
+/** The files of a model that is to be inspected; an explicit task wins over what the files suggest. */
+export interface ModelSource {
+  readonly directory: string
+  readonly modelFile: string
+  readonly task?: Task
+}

@@ -1,0 +1,136 @@
+import { and, desc, eq, isNull } from 'drizzle-orm'
+import type { Actor, AuditStore } from './audit.js'
+import type { Connection } from './database.js'
+import { RegistryError } from './errors.js'
+import { checkAlias, quote } from './names.js'
+import { aliases, aliasHistory, rollouts } from './schema.js'
+import { compareSignatures } from './serving.js'
+import { findVersion, requireModel, requireVersion } from './versions.js'
+
+export const CHAMPION = 'champion'
+
+export interface AliasRequest extends Actor {
+  readonly name: string
+  readonly alias: string
+  readonly version: string
+  readonly allowSignatureChange?: boolean
+  /** What the caller believes the alias points to; when it does not, nothing moves. */
+  readonly expected?: string | null
+}
+
+export interface AliasMove extends Actor {
+  readonly model: string
+  readonly alias: string
+  readonly version: string
+  readonly expected: string | null
+  readonly at: number
+}
+
+export interface AliasHistoryEntry extends Actor {
+  readonly version: string
+  readonly previous: string | null
+  readonly at: number
+}
+
+/** Movable names for versions. Every method takes the connection, so that it joins the caller's transaction. */
+export class AliasStore {
+  readonly #audit: AuditStore
+
+  constructor (audit: AuditStore) {
+    this.#audit = audit
+  }
+
+  /** The version an alias points to, or null. */
+  read (connection: Connection, model: string, alias: string): string | null {
+    return connection.select({ version: aliases.version }).from(aliases)
+      .where(and(eq(aliases.model, model), eq(aliases.alias, alias))).get()?.version ?? null
+  }
+
+  /** The version an alias points to. @throws RegistryError MODEL_NOT_FOUND, ALIAS_NOT_FOUND */
+  require (connection: Connection, model: string, alias: string): string {
+    const version = this.read(connection, model, alias)
+    if (version !== null) return version
+    requireModel(connection, model)
+    throw new RegistryError('ALIAS_NOT_FOUND', `model ${quote(model)} has no alias ${quote(alias)}`)
+  }
+
+  /**
+   * Points an alias to a version by a person's wish, with every guard. True when it moved; the same version is a no-op.
+   * @throws RegistryError INVALID_ALIAS, MODEL_NOT_FOUND, VERSION_NOT_FOUND, ALIAS_CONFLICT, ALIAS_LOCKED,
+   * SIGNATURE_CHANGED
+   */
+  set (connection: Connection, request: AliasRequest, at: number): boolean {
+    const { name: model, alias, version, actor, reason } = request
+    checkAlias(alias)
+    const target = requireVersion(connection, model, version)
+    if (findVersion(connection, model, alias) !== null) {
+      throw new RegistryError('INVALID_ALIAS', `${quote(alias)} is a version of ${quote(model)}, so it cannot be an alias`)
+    }
+    const current = this.read(connection, model, alias)
+    if (request.expected !== undefined && request.expected !== current) {
+      throw conflict(model, alias, request.expected, current)
+    }
+    if (current === version) return false
+    if (alias === CHAMPION) {
+      this.#refuseWhileOnTrial(connection, model)
+      if (current !== null && request.allowSignatureChange !== true) {
+        const differences = compareSignatures(requireVersion(connection, model, current).serving, target.serving)
+        if (differences.length > 0) throw signatureChanged(model, version, differences)
+      }
+    }
+    this.move(connection, { model, alias, version, expected: current, actor, reason, at })
+    return true
+  }
+
+  /** Compare-and-set with history and audit, without the guards of `set`. @throws RegistryError ALIAS_CONFLICT */
+  move (connection: Connection, { model, alias, version, expected, actor, reason, at }: AliasMove): void {
+    const changed = expected === null
+      ? connection.insert(aliases).values({ model, alias, version, updatedAt: at }).onConflictDoNothing().run().changes
+      : connection.update(aliases).set({ version, updatedAt: at })
+        .where(and(eq(aliases.model, model), eq(aliases.alias, alias), eq(aliases.version, expected))).run().changes
+    if (changed !== 1) throw conflict(model, alias, expected, this.read(connection, model, alias))
+    connection.insert(aliasHistory).values({ model, alias, version, previous: expected, at, actor, reason }).run()
+    this.#audit.append({
+      at, actor, action: 'alias.set', subject: `${model}@${alias}`, reason, details: { version, previous: expected }
+    }, connection)
+  }
+
+  /** Newest first. */
+  history (connection: Connection, model: string, alias: string): AliasHistoryEntry[] {
+    return connection.select({
+      version: aliasHistory.version,
+      previous: aliasHistory.previous,
+      at: aliasHistory.at,
+      actor: aliasHistory.actor,
+      reason: aliasHistory.reason
+    }).from(aliasHistory).where(and(eq(aliasHistory.model, model), eq(aliasHistory.alias, alias)))
+      .orderBy(desc(aliasHistory.id)).all()
+  }
+
+  /** What the alias pointed to before its present version; null when it never moved. */
+  previous (connection: Connection, model: string, alias: string): string | null {
+    return connection.select({ previous: aliasHistory.previous }).from(aliasHistory)
+      .where(and(eq(aliasHistory.model, model), eq(aliasHistory.alias, alias)))
+      .orderBy(desc(aliasHistory.id)).limit(1).get()?.previous ?? null
+  }
+
+  #refuseWhileOnTrial (connection: Connection, model: string): void {
+    const open = connection.select({ id: rollouts.id }).from(rollouts)
+      .where(and(eq(rollouts.model, model), isNull(rollouts.endedAt))).get()
+    if (open === undefined) return
+    throw new RegistryError('ALIAS_LOCKED',
+      `the champion of ${quote(model)} cannot be set while rollout ${open.id} is open; end the rollout first`)
+  }
+}
+
+function conflict (model: string, alias: string, expected: string | null, current: string | null): RegistryError {
+  const describe = (version: string | null) => version === null ? 'unset' : quote(version)
+  return new RegistryError('ALIAS_CONFLICT',
+    `alias ${quote(alias)} of ${quote(model)} was expected to be ${describe(expected)} and is ${describe(current)}`)
+}
+
+function signatureChanged (model: string, version: string, differences: readonly string[]): RegistryError {
+  return new RegistryError('SIGNATURE_CHANGED',
+    `version ${quote(version)} of ${quote(model)} is not called as the champion is: ${differences.join('; ')}; ` +
+    'allow the signature change to set it nevertheless')
+}

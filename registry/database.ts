@@ -1,0 +1,61 @@
+import { fileURLToPath } from 'node:url'
+import BetterSqlite3 from 'better-sqlite3'
+import { drizzle, type BetterSQLite3Database } from 'drizzle-orm/better-sqlite3'
+import { migrate } from 'drizzle-orm/better-sqlite3/migrator'
+import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core'
+import { RegistryError } from './errors.js'
+import { quote } from './names.js'
+import * as schema from './schema.js'
+
+const BUSY_TIMEOUT_MS = 5_000
+const MIGRATIONS = fileURLToPath(new URL('./migrations', import.meta.url))
+
+/** The database, or a transaction on it. */
+export type Connection = BaseSQLiteDatabase<'sync', BetterSqlite3.RunResult, typeof schema>
+
+export type Database = BetterSQLite3Database<typeof schema> & { readonly $client: BetterSqlite3.Database }
+
+/**
+ * Opens the database and brings it up to date. The caller holds the lock: `migrate` alone is not safe in parallel.
+ * @throws RegistryError LAYOUT_CORRUPT when the file is no database
+ */
+export function openDatabase (path: string): Database {
+  const client = new BetterSqlite3(path, { timeout: BUSY_TIMEOUT_MS })
+  try {
+    client.pragma('journal_mode = WAL')
+    client.pragma('synchronous = FULL')
+    client.pragma('foreign_keys = ON')
+    const database = drizzle({ client, schema })
+    migrate(database, { migrationsFolder: MIGRATIONS })
+    return database
+  } catch (error) {
+    client.close()
+    if (!(error instanceof BetterSqlite3.SqliteError) || !/^SQLITE_(NOTADB|CORRUPT)/.test(error.code)) throw error
+    throw new RegistryError('LAYOUT_CORRUPT',
+      `${quote(path)} cannot be read as a database: ${error.message}`, { cause: error })
+  }
+}
+
+/** All or nothing, and nobody else writes meanwhile. */
+export function inTransaction<Result> (database: Database, work: (connection: Connection) => Result): Result {
+  return database.transaction(work, { behavior: 'immediate' })
+}
+
+/** One SQLite connection's view: changes whenever another one, in this process or another, has written. */
+export function dataVersion (database: Database): number {
+  return database.$client.pragma('data_version', { simple: true }) as number
+}
+
+/**
+ * Runs `work` while no other process or registry object runs under the same lock. The lock is that of an empty SQLite
+ * file, so the operating system releases it when its holder dies. Not re-entrant.
+ */
+export function withLock<Result> (path: string, timeoutMs: number, work: () => Result): Result {
+  const lock = new BetterSqlite3(path, { timeout: timeoutMs })
+  try {
+    lock.exec('BEGIN EXCLUSIVE')
+    return work()
+  } finally {
+    lock.close()
+  }
+}

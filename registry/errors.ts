@@ -1,0 +1,14 @@
+export type RegistryErrorCode =
+  | 'INVALID_NAME' | 'INVALID_VERSION' | 'INVALID_ALIAS' | 'SOURCE_NOT_FOUND' | 'SOURCE_INVALID' | 'SERVING_INVALID'
+  | 'MODEL_NOT_FOUND' | 'VERSION_NOT_FOUND' | 'ALIAS_NOT_FOUND' | 'VERSION_CONFLICT' | 'ALIAS_CONFLICT' | 'ALIAS_LOCKED'
+  | 'SIGNATURE_CHANGED' | 'DIGEST_MISMATCH' | 'BLOB_MISSING' | 'LAYOUT_CORRUPT'
+  | 'ROLLOUT_NOT_FOUND' | 'ROLLOUT_CONFLICT' | 'ROLLOUT_OPEN' | 'ILLEGAL_TRANSITION'
+
+/** Every error the registry raises on purpose; anything else is a bug. */
+export class RegistryError extends Error {
+  override readonly name = 'RegistryError'
+
+  constructor (readonly code: RegistryErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+  }
+}

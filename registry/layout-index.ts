@@ -1,0 +1,69 @@
+import { asc } from 'drizzle-orm'
+import type { Connection } from './database.js'
+import { ARTIFACT_TYPE, canonicalJson, MANIFEST_MEDIA_TYPE } from './manifest.js'
+import { aliases, versions } from './schema.js'
+
+const REF_NAME = 'org.opencontainers.image.ref.name'
+const CREATED = 'org.opencontainers.image.created'
+
+interface Descriptor { readonly digest: string, readonly annotations?: Record<string, string> }
+
+/**
+ * What index.json should say: one descriptor per version and alias. Entries of models we do not know, which another
+ * tool put into the present one, stay.
+ */
+export function deriveIndex (connection: Connection, present: string | null): string {
+  const descriptors: Descriptor[] = []
+  const byReference = new Map<string, Descriptor>()
+  const models = new Set<string>()
+  const rows = connection.select({
+    model: versions.model,
+    version: versions.version,
+    digest: versions.digest,
+    size: versions.manifestBytes,
+    createdAt: versions.createdAt
+  }).from(versions).orderBy(asc(versions.model), asc(versions.createdAt), asc(versions.version)).all()
+  for (const { model, version, digest, size, createdAt } of rows) {
+    const descriptor = {
+      mediaType: MANIFEST_MEDIA_TYPE,
+      artifactType: ARTIFACT_TYPE,
+      digest,
+      size,
+      annotations: { [REF_NAME]: `${model}:${version}`, [CREATED]: new Date(createdAt).toISOString() }
+    }
+    models.add(model)
+    byReference.set(`${model}:${version}`, descriptor)
+    descriptors.push(descriptor)
+  }
+  for (const { model, alias, version } of connection.select().from(aliases)
+    .orderBy(asc(aliases.model), asc(aliases.alias)).all()) {
+    const descriptor = byReference.get(`${model}:${version}`)
+    if (descriptor === undefined) continue
+    descriptors.push({ ...descriptor, annotations: { ...descriptor.annotations, [REF_NAME]: `${model}:${alias}` } })
+  }
+  const foreign = descriptorsOf(present).filter((descriptor) => {
+    const reference = descriptor.annotations?.[REF_NAME]
+    return typeof reference !== 'string' || !models.has(reference.slice(0, Math.max(0, reference.lastIndexOf(':'))))
+  })
+  return canonicalJson({
+    schemaVersion: 2,
+    mediaType: 'application/vnd.oci.image.index.v1+json',
+    manifests: [...descriptors, ...foreign]
+  })
+}
+
+/** The descriptors of an index.json that anybody may have written; nothing when it cannot be read. */
+function descriptorsOf (text: string | null): Descriptor[] {
+  const manifests = parse(text)?.manifests
+  if (!Array.isArray(manifests)) return []
+  return manifests.filter((entry): entry is Descriptor =>
+    typeof entry === 'object' && entry !== null && typeof (entry as Descriptor).digest === 'string')
+}
+
+function parse (text: string | null): { manifests?: unknown } | null {
+  try {
+    return text === null ? null : JSON.parse(text) as { manifests?: unknown } | null
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,129 @@
+import { Type, type Static } from 'typebox'
+import { Value } from 'typebox/value'
+import { digestOf } from './blobs.js'
+import { RegistryError } from './errors.js'
+import { mediaTypeOf, pathsFault } from './paths.js'
+import type { Serving } from './serving.js'
+
+export const MANIFEST_MEDIA_TYPE = 'application/vnd.oci.image.manifest.v1+json'
+export const ARTIFACT_TYPE = 'application/vnd.cncf.model.manifest.v1+json'
+const CONFIG_MEDIA_TYPE = 'application/vnd.cncf.model.config.v1+json'
+const FILEPATH = 'org.cncf.model.filepath'
+const TASK = 'io.gauntlet.task'
+
+const Digest = Type.String({ pattern: '^sha256:[0-9a-f]{64}$' })
+const Size = Type.Integer({ minimum: 0 })
+const Annotations = Type.Record(Type.String(), Type.String())
+
+/** Tolerant on purpose: other tools leave out `mediaType` and `artifactType`. */
+const ManifestSchema = Type.Object({
+  schemaVersion: Type.Literal(2),
+  mediaType: Type.Optional(Type.Literal(MANIFEST_MEDIA_TYPE)),
+  artifactType: Type.Optional(Type.String()),
+  config: Type.Object({ mediaType: Type.String(), digest: Digest, size: Size }),
+  layers: Type.Array(Type.Object({
+    mediaType: Type.String(),
+    digest: Digest,
+    size: Size,
+    annotations: Type.Object({ [FILEPATH]: Type.String() })
+  })),
+  annotations: Type.Optional(Annotations)
+})
+
+/** One file of a version. */
+export interface Layer { readonly path: string, readonly digest: string, readonly sizeBytes: number }
+
+export interface Manifest {
+  readonly config: { readonly digest: string, readonly sizeBytes: number }
+  /** Sorted by path. */
+  readonly layers: readonly Layer[]
+}
+
+/** What a version's digest depends on. No wall clock: the same inputs give the same bytes. */
+export interface ManifestSource {
+  readonly name: string
+  readonly version: string
+  readonly layers: readonly Layer[]
+  readonly serving: Serving
+  /** Seconds since the epoch (SOURCE_DATE_EPOCH); without it the documents carry no time at all. */
+  readonly sourceDateEpoch?: number
+}
+
+/** The ModelPack manifest and config of a version as canonical bytes. Pure. */
+export function buildManifest (source: ManifestSource): { manifest: Buffer, config: Buffer } {
+  const layers = [...source.layers].sort((a, b) => (a.path < b.path ? -1 : 1))
+  const config = Buffer.from(canonicalJson(configDocument(source, layers)))
+  const created = createdAt(source)
+  const manifest = canonicalJson({
+    schemaVersion: 2,
+    mediaType: MANIFEST_MEDIA_TYPE,
+    artifactType: ARTIFACT_TYPE,
+    config: { mediaType: CONFIG_MEDIA_TYPE, digest: digestOf(config), size: config.length },
+    layers: layers.map((layer) => ({
+      mediaType: mediaTypeOf(layer.path),
+      digest: layer.digest,
+      size: layer.sizeBytes,
+      annotations: { [FILEPATH]: layer.path }
+    })),
+    annotations: {
+      'org.opencontainers.image.title': source.name,
+      'org.opencontainers.image.version': source.version,
+      [TASK]: source.serving.task,
+      ...(created === undefined ? {} : { 'org.opencontainers.image.created': created })
+    }
+  })
+  return { manifest: Buffer.from(manifest), config }
+}
+
+/** Reads a manifest that may come from anywhere. @throws RegistryError LAYOUT_CORRUPT */
+export function parseManifest (bytes: Buffer, digest: string): Manifest {
+  const document = parseDocument(bytes, digest)
+  const layers = document.layers.map((layer) => ({
+    path: layer.annotations[FILEPATH], digest: layer.digest, sizeBytes: layer.size
+  }))
+  const fault = pathsFault(layers.map(({ path }) => path))
+  if (fault !== null) throw new RegistryError('LAYOUT_CORRUPT', `manifest ${digest}: ${fault}`)
+  return { config: { digest: document.config.digest, sizeBytes: document.config.size }, layers }
+}
+
+/** JSON with sorted keys and no white space, so that equal values are equal bytes. */
+export function canonicalJson (value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join()}]`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  const members = Object.entries(value)
+    .filter(([, member]) => member !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`)
+  return `{${members.join()}}`
+}
+
+/** The ModelPack config; its schema is closed at every level, so what is ours stands in serving.json. */
+function configDocument (source: ManifestSource, layers: readonly Layer[]): unknown {
+  const isText = source.serving.task !== 'tensor'
+  const isEmbedding = source.serving.task === 'feature-extraction'
+  return {
+    descriptor: { name: source.name, version: source.version, createdAt: createdAt(source) },
+    config: {
+      format: 'onnx',
+      capabilities: { inputTypes: [isText ? 'text' : 'other'], outputTypes: [isEmbedding ? 'embedding' : 'other'] }
+    },
+    modelfs: { type: 'layers', diffIds: layers.map(({ digest }) => digest) }
+  }
+}
+
+function createdAt ({ sourceDateEpoch }: ManifestSource): string | undefined {
+  return sourceDateEpoch === undefined ? undefined : new Date(sourceDateEpoch * 1000).toISOString()
+}
+
+function parseDocument (bytes: Buffer, digest: string): Static<typeof ManifestSchema> {
+  let document: unknown
+  try {
+    document = JSON.parse(bytes.toString())
+  } catch (error) {
+    throw new RegistryError('LAYOUT_CORRUPT', `manifest ${digest} is not JSON`, { cause: error })
+  }
+  if (Value.Check(ManifestSchema, document)) return document
+  const [fault] = Value.Errors(ManifestSchema, document)
+  throw new RegistryError('LAYOUT_CORRUPT',
+    `manifest ${digest} is not a model manifest: ${fault?.instancePath ?? ''} ${fault?.message ?? ''}`)
+}

@@ -1,0 +1,187 @@
+import { randomUUID } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { AliasStore, CHAMPION, type AliasHistoryEntry, type AliasRequest } from './aliases.js'
+import { AuditStore } from './audit.js'
+import { dataVersion, inTransaction, openDatabase, withLock, type Database } from './database.js'
+import type { Inspect } from './inspection.js'
+import { deriveIndex } from './layout-index.js'
+import { Layout } from './layout.js'
+import { MaterialiseCache, type Materialised } from './materialise.js'
+import { parseReference } from './names.js'
+import { publish, type PublishRequest, type PublishResult } from './publish.js'
+import { RolloutStore } from './rollouts/store.js'
+import { SOURCE_LIMITS, type SourceLimits } from './source.js'
+import { TemporaryDirectories } from './temporary.js'
+import { verifyVersion, type Verification } from './verify.js'
+import { detailOf, listModels, requireVersion, type ModelSummary, type VersionDetail } from './versions.js'
+
+/** Opening includes migrations, which may take a while; writing index.json does not. */
+const OPEN_LOCK_TIMEOUT_MS = 30_000
+const INDEX_LOCK_TIMEOUT_MS = 5_000
+
+export interface RegistryOptions {
+  readonly dataDir: string
+  readonly now: () => number
+  readonly newId?: () => string
+  readonly limits?: Partial<SourceLimits>
+  /** Told about what heals itself but is odd. */
+  readonly warn?: (message: string) => void
+}
+
+interface Parts {
+  readonly database: Database
+  readonly layout: Layout
+  readonly temporary: TemporaryDirectories
+  readonly lock: string
+  readonly cache: string
+}
+
+/** What exists and what was decided: versions, aliases, rollouts, audit. Blobs in an OCI layout, the rest in SQLite. */
+export class Registry {
+  readonly rollouts: RolloutStore
+  readonly #parts: Parts
+  readonly #now: () => number
+  readonly #warn: (message: string) => void
+  readonly #limits: SourceLimits
+  readonly #audit: AuditStore
+  readonly #aliases: AliasStore
+  readonly #cache: MaterialiseCache
+
+  private constructor (parts: Parts, { now, newId = randomUUID, limits, warn = () => {} }: RegistryOptions) {
+    this.#parts = parts
+    this.#now = now
+    this.#warn = warn
+    this.#limits = { ...SOURCE_LIMITS, ...limits }
+    this.#audit = new AuditStore(parts.database)
+    this.#aliases = new AliasStore(this.#audit)
+    this.#cache = new MaterialiseCache(parts.cache, parts.layout, parts.temporary)
+    this.rollouts = new RolloutStore({
+      database: parts.database,
+      aliases: this.#aliases,
+      audit: this.#audit,
+      now,
+      newId,
+      onAliasMoved: () => this.#refreshIndex()
+    })
+  }
+
+  /** Opens a data directory, creating, migrating and healing it. Safe while other processes do the same. */
+  static open (options: RegistryOptions): Registry {
+    const root = resolve(options.dataDir)
+    mkdirSync(root, { recursive: true })
+    const lock = join(root, 'registry.lock')
+    return withLock(lock, OPEN_LOCK_TIMEOUT_MS, () => {
+      const temporary = new TemporaryDirectories(join(root, 'tmp'))
+      temporary.removeAbandoned(options.now())
+      const layout = temporary.useSync((directory) => Layout.open(join(root, 'registry'), directory))
+      const database = openDatabase(join(root, 'gauntlet.db'))
+      try {
+        const registry = new Registry({ database, layout, temporary, lock, cache: join(root, 'cache') }, options)
+        registry.#despiteFaults(() => registry.#writeIndex())
+        return registry
+      } catch (error) {
+        database.$client.close()
+        throw error
+      }
+    })
+  }
+
+  /** Makes a file or folder an immutable version; the same bytes again are `unchanged`. See `publish`. */
+  async publish (request: PublishRequest, inspect: Inspect): Promise<PublishResult> {
+    return await publish({
+      ...this.#parts,
+      aliases: this.#aliases,
+      audit: this.#audit,
+      limits: this.#limits,
+      now: this.#now,
+      refreshIndex: () => this.#refreshIndex()
+    }, request, inspect)
+  }
+
+  models (): ModelSummary[] {
+    return listModels(this.#parts.database)
+  }
+
+  /** @throws RegistryError MODEL_NOT_FOUND, VERSION_NOT_FOUND */
+  show (name: string, version: string): VersionDetail {
+    return detailOf(this.#parts.database, requireVersion(this.#parts.database, name, version))
+  }
+
+  /** `name` (its champion), `name:version` or `name@alias`. @throws RegistryError INVALID_*, *_NOT_FOUND */
+  resolve (reference: string): { name: string, version: string } {
+    const parsed = parseReference(reference)
+    const { name } = parsed
+    if ('alias' in parsed) return { name, version: this.#aliases.require(this.#parts.database, name, parsed.alias) }
+    return { name, version: requireVersion(this.#parts.database, name, parsed.version).version }
+  }
+
+  /** The version an alias points to, or null. */
+  alias (name: string, alias: string): string | null {
+    return this.#aliases.read(this.#parts.database, name, alias)
+  }
+
+  /** Points an alias to a version; the same version is a no-op. For the refusals see `AliasStore.set`. */
+  setAlias (request: AliasRequest): void {
+    const { database } = this.#parts
+    const isMoved = inTransaction(database, (connection) => this.#aliases.set(connection, request, this.#now()))
+    if (isMoved) this.#refreshIndex()
+  }
+
+  /** Newest first. */
+  aliasHistory (name: string, alias: string): AliasHistoryEntry[] {
+    return this.#aliases.history(this.#parts.database, name, alias)
+  }
+
+  /** The last different version that was champion before the present one. */
+  previousChampion (name: string): string | null {
+    return this.#aliases.previous(this.#parts.database, name, CHAMPION)
+  }
+
+  /** Re-hashes a version's blobs in the layout. @throws RegistryError MODEL_NOT_FOUND, VERSION_NOT_FOUND */
+  async verify (name: string, version: string): Promise<Verification> {
+    const row = requireVersion(this.#parts.database, name, version)
+    return await verifyVersion(this.#parts.layout, row.digest, row.manifestBytes)
+  }
+
+  /** A version as verified real files. @throws RegistryError DIGEST_MISMATCH or BLOB_MISSING naming the blob */
+  async materialise (name: string, version: string): Promise<Materialised> {
+    const { digest } = requireVersion(this.#parts.database, name, version)
+    return await this.#cache.get(digest, `${name}:${version}`)
+  }
+
+  /** Changes when another process wrote to the database. */
+  dataVersion (): number {
+    return dataVersion(this.#parts.database)
+  }
+
+  audit (): AuditStore {
+    return this.#audit
+  }
+
+  close (): void {
+    this.#parts.database.$client.close()
+  }
+
+  #refreshIndex (): void {
+    this.#despiteFaults(() => withLock(this.#parts.lock, INDEX_LOCK_TIMEOUT_MS, () => this.#writeIndex()))
+  }
+
+  /** index.json is derived: when it cannot be written, what was committed holds all the same. */
+  #despiteFaults (write: () => void): void {
+    try {
+      write()
+    } catch (error) {
+      this.#warn(`index.json could not be written and will be at the next change or start: ${(error as Error).message}`)
+    }
+  }
+
+  /** The caller holds the lock, so that an older state never overwrites a newer one. */
+  #writeIndex (): void {
+    const { database, layout, temporary } = this.#parts
+    const present = layout.readIndex()
+    const text = deriveIndex(database, present)
+    if (text === present) return
+    temporary.useSync((directory) => layout.writeIndex(text, directory))
+  }
+}

@@ -1,0 +1,259 @@
+import { and, asc, desc, eq, isNull } from 'drizzle-orm'
+import { CHAMPION, type AliasStore } from '../aliases.js'
+import type { Actor, AuditStore } from '../audit.js'
+import { inTransaction, type Connection, type Database } from '../database.js'
+import { RegistryError } from '../errors.js'
+import { quote } from '../names.js'
+import { rolloutHistory, rollouts, rolloutVerdicts } from '../schema.js'
+import { requireVersion } from '../versions.js'
+import { isFinal, next, type RolloutEvent } from './machine.js'
+import type { RolloutHistoryEntry, RolloutPatch, RolloutRow, RolloutVerdict } from './rollout.js'
+
+const VERDICTS_DEFAULT = 100
+
+export interface CreateRollout extends Actor {
+  readonly model: string
+  readonly champion: string
+  readonly challenger: string
+  readonly spec: unknown
+  readonly salt: string
+}
+
+export interface ApplyOptions extends Actor {
+  /** The epoch the caller decided on; a stale one is refused. */
+  readonly epoch: number
+  readonly patch?: RolloutPatch
+}
+
+export interface RolloutStoreOptions {
+  readonly database: Database
+  readonly aliases: AliasStore
+  readonly audit: AuditStore
+  readonly now: () => number
+  readonly newId: () => string
+  /** Called after a commit that moved the champion. */
+  readonly onAliasMoved: () => void
+}
+
+/** Rollouts and what was decided about them. Each change is one transaction: row, history and audit. */
+export class RolloutStore {
+  readonly #options: RolloutStoreOptions
+
+  constructor (options: RolloutStoreOptions) {
+    this.#options = options
+  }
+
+  /**
+   * A pending rollout of the model's champion against another version.
+   * @throws RegistryError MODEL_NOT_FOUND, VERSION_NOT_FOUND, ALIAS_CONFLICT when `champion` is not the champion,
+   * ROLLOUT_CONFLICT when both are the same version, ROLLOUT_OPEN when the model has a rollout that is not final
+   */
+  create ({ model, champion, challenger, spec, salt, actor, reason }: CreateRollout): RolloutRow {
+    const { database, aliases, audit, now, newId } = this.#options
+    return inTransaction(database, (connection) => {
+      const at = now()
+      requireVersion(connection, model, champion)
+      requireVersion(connection, model, challenger)
+      if (champion === challenger) {
+        throw new RegistryError('ROLLOUT_CONFLICT', `version ${quote(champion)} of ${quote(model)} cannot challenge itself`)
+      }
+      const current = aliases.read(connection, model, CHAMPION)
+      if (current !== champion) {
+        throw new RegistryError('ALIAS_CONFLICT',
+          `the champion of ${quote(model)} is ${current === null ? 'unset' : quote(current)}, not ${quote(champion)}`)
+      }
+      const open = connection.select({ id: rollouts.id }).from(rollouts)
+        .where(and(eq(rollouts.model, model), isNull(rollouts.endedAt))).get()
+      if (open !== undefined) {
+        throw new RegistryError('ROLLOUT_OPEN', `model ${quote(model)} has the open rollout ${open.id}; end it first`)
+      }
+      const id = newId()
+      connection.insert(rollouts).values({
+        id,
+        model,
+        champion,
+        challenger,
+        state: 'pending',
+        step: 0,
+        weightBps: 0,
+        salt,
+        hashing: 'murmur3-10k',
+        epoch: 0,
+        spec,
+        reason,
+        stage: 0,
+        pausedUntil: null,
+        details: {},
+        createdAt: at,
+        updatedAt: at
+      }).run()
+      audit.append({
+        at, actor, action: 'rollout.create', subject: id, reason, details: { model, champion, challenger }
+      }, connection)
+      return requireRollout(connection, id)
+    })
+  }
+
+  /** @throws RegistryError ROLLOUT_NOT_FOUND */
+  get (id: string): RolloutRow {
+    return requireRollout(this.#options.database, id)
+  }
+
+  /** Newest first. */
+  list (model?: string): RolloutRow[] {
+    return this.#options.database.select().from(rollouts)
+      .where(model === undefined ? undefined : eq(rollouts.model, model))
+      .orderBy(desc(rollouts.sequence)).all().map(withoutSequence)
+  }
+
+  /** Those that are not final, newest first. */
+  open (): RolloutRow[] {
+    return this.#options.database.select().from(rollouts).where(isNull(rollouts.endedAt))
+      .orderBy(desc(rollouts.sequence)).all().map(withoutSequence)
+  }
+
+  /** The model's newest rollout, or null. */
+  latest (model: string): RolloutRow | null {
+    return latestOf(this.#options.database, model)
+  }
+
+  /**
+   * Lets an event happen. `complete` also makes the challenger the champion, in the same transaction. A rollback or
+   * failure takes the weight to 0; leaving `paused` forgets `pausedUntil`.
+   * @throws RegistryError ROLLOUT_NOT_FOUND, ROLLOUT_CONFLICT, ILLEGAL_TRANSITION; ALIAS_CONFLICT on `complete`
+   */
+  apply (id: string, event: RolloutEvent, { epoch, actor, reason, patch = {} }: ApplyOptions): RolloutRow {
+    const { database, aliases, now, onAliasMoved } = this.#options
+    const changed = inTransaction(database, (connection) => {
+      const at = now()
+      const before = requireRollout(connection, id)
+      if (before.epoch !== epoch) throw stale(before, epoch)
+      const state = next(before.state, event)
+      const after = {
+        ...before,
+        ...(state === 'paused' ? {} : { pausedUntil: null }),
+        ...patch,
+        ...(state === 'rolled-back' || state === 'failed' ? { weightBps: 0 } : {}),
+        state,
+        reason,
+        epoch: epoch + 1,
+        updatedAt: at,
+        endedAt: isFinal(state) ? at : null
+      }
+      this.#write(connection, { before, after, event, actor })
+      if (event === 'complete') {
+        const { model, champion, challenger } = before
+        aliases.move(connection, { model, alias: CHAMPION, version: challenger, expected: champion, actor, reason, at })
+      }
+      return requireRollout(connection, id)
+    })
+    if (event === 'complete') onAliasMoved()
+    return changed
+  }
+
+  /** `apply` of `complete`: promoted, and the challenger is the champion, or nothing. */
+  complete (id: string, options: ApplyOptions): RolloutRow {
+    return this.apply(id, 'complete', options)
+  }
+
+  /**
+   * Takes a promotion back: the model's latest rollout, once. The champion returns; the rollout stays promoted.
+   * @throws RegistryError ROLLOUT_NOT_FOUND, ILLEGAL_TRANSITION, ALIAS_CONFLICT when the champion is another by now
+   */
+  revert (id: string, { actor, reason }: Actor): RolloutRow {
+    const { database, aliases, now, onAliasMoved } = this.#options
+    const reverted = inTransaction(database, (connection) => {
+      const at = now()
+      const before = requireRollout(connection, id)
+      refuseRevert(before, latestOf(connection, before.model))
+      const after = { ...before, epoch: before.epoch + 1, reason, updatedAt: at, reverted: { at, actor, reason } }
+      this.#write(connection, { before, after, event: 'revert', actor })
+      const { model, champion, challenger } = before
+      aliases.move(connection, { model, alias: CHAMPION, version: champion, expected: challenger, actor, reason, at })
+      return requireRollout(connection, id)
+    })
+    onAliasMoved()
+    return reverted
+  }
+
+  /** What happened, oldest first. @throws RegistryError ROLLOUT_NOT_FOUND */
+  history (id: string): RolloutHistoryEntry[] {
+    const { database } = this.#options
+    requireRollout(database, id)
+    return database.select().from(rolloutHistory).where(eq(rolloutHistory.rolloutId, id))
+      .orderBy(asc(rolloutHistory.id)).all()
+      .map(({ id: _id, rolloutId: _rolloutId, ...entry }) => entry)
+  }
+
+  /** Keeps a verdict together with its evidence. @throws RegistryError ROLLOUT_NOT_FOUND */
+  saveVerdict (id: string, verdict: RolloutVerdict): void {
+    inTransaction(this.#options.database, (connection) => {
+      requireRollout(connection, id)
+      connection.insert(rolloutVerdicts).values({ rolloutId: id, ...verdict }).run()
+    })
+  }
+
+  /** Newest first. @throws RegistryError ROLLOUT_NOT_FOUND */
+  verdicts (id: string, limit = VERDICTS_DEFAULT): RolloutVerdict[] {
+    const { database } = this.#options
+    requireRollout(database, id)
+    return database.select().from(rolloutVerdicts).where(eq(rolloutVerdicts.rolloutId, id))
+      .orderBy(desc(rolloutVerdicts.id)).limit(limit).all()
+      .map(({ id: _id, rolloutId: _rolloutId, ...verdict }) => verdict)
+  }
+
+  #write (connection: Connection, { before, after, event, actor }: {
+    before: RolloutRow, after: RolloutRow, event: RolloutEvent | 'revert', actor: string
+  }): void {
+    const { id, state, step, weightBps, epoch, reason, updatedAt: at } = after
+    if (!Number.isInteger(weightBps) || weightBps < 0 || weightBps > 10_000) {
+      throw new RangeError(`weightBps must be an integer from 0 to 10000, got ${weightBps}`)
+    }
+    const { changes } = connection.update(rollouts).set(after)
+      .where(and(eq(rollouts.id, id), eq(rollouts.epoch, before.epoch))).run()
+    if (changes !== 1) throw stale(before, before.epoch)
+    connection.insert(rolloutHistory).values({
+      rolloutId: id, epoch, at, event, from: before.state, to: state, step, weightBps, actor, reason
+    }).run()
+    this.#options.audit.append({
+      at,
+      actor,
+      action: `rollout.${event}`,
+      subject: id,
+      reason,
+      details: { model: before.model, from: before.state, to: state, step, weightBps, epoch }
+    }, connection)
+  }
+}
+
+function requireRollout (connection: Connection, id: string): RolloutRow {
+  const row = connection.select().from(rollouts).where(eq(rollouts.id, id)).get()
+  if (row === undefined) throw new RegistryError('ROLLOUT_NOT_FOUND', `there is no rollout ${quote(id)}`)
+  return withoutSequence(row)
+}
+
+function latestOf (connection: Connection, model: string): RolloutRow | null {
+  const row = connection.select().from(rollouts).where(eq(rollouts.model, model))
+    .orderBy(desc(rollouts.sequence)).limit(1).get()
+  return row === undefined ? null : withoutSequence(row)
+}
+
+function withoutSequence ({ sequence: _sequence, ...row }: typeof rollouts.$inferSelect): RolloutRow {
+  return row
+}
+
+function refuseRevert (rollout: RolloutRow, latest: RolloutRow | null): void {
+  const refusal = rollout.state !== 'promoted'
+    ? `a ${rollout.state} rollout cannot be reverted, only a promoted one`
+    : rollout.reverted !== null
+      ? `rollout ${rollout.id} was reverted already`
+      : latest?.id !== rollout.id
+        ? `rollout ${rollout.id} is not the latest of ${quote(rollout.model)}, so it cannot be reverted`
+        : null
+  if (refusal !== null) throw new RegistryError('ILLEGAL_TRANSITION', refusal)
+}
+
+function stale ({ id, epoch }: RolloutRow, expected: number): RegistryError {
+  return new RegistryError('ROLLOUT_CONFLICT',
+    `rollout ${id} is at epoch ${epoch}, not ${expected}: someone else changed it, read it again`)
+}

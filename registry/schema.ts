@@ -1,0 +1,112 @@
+import { sql } from 'drizzle-orm'
+import {
+  check, foreignKey, index, integer, primaryKey, sqliteTable, text, uniqueIndex
+} from 'drizzle-orm/sqlite-core'
+import type { RolloutEvent, RolloutState } from './rollouts/machine.js'
+import type { Reverted } from './rollouts/rollout.js'
+import type { Serving } from './serving.js'
+
+/** One immutable build of a model; times are milliseconds since the epoch. */
+export const versions = sqliteTable('versions', {
+  model: text('model').notNull(),
+  version: text('version').notNull(),
+  digest: text('digest').notNull(),
+  manifestBytes: integer('manifest_bytes').notNull(),
+  sizeBytes: integer('size_bytes').notNull(),
+  createdAt: integer('created_at').notNull(),
+  serving: text('serving', { mode: 'json' }).$type<Serving>().notNull()
+}, (table) => [
+  primaryKey({ columns: [table.model, table.version] })
+])
+
+export const aliases = sqliteTable('aliases', {
+  model: text('model').notNull(),
+  alias: text('alias').notNull(),
+  version: text('version').notNull(),
+  updatedAt: integer('updated_at').notNull()
+}, (table) => [
+  primaryKey({ columns: [table.model, table.alias] }),
+  foreignKey({ columns: [table.model, table.version], foreignColumns: [versions.model, versions.version] })
+])
+
+export const aliasHistory = sqliteTable('alias_history', {
+  id: integer('id').primaryKey({ autoIncrement: true }),
+  model: text('model').notNull(),
+  alias: text('alias').notNull(),
+  version: text('version').notNull(),
+  previous: text('previous'),
+  at: integer('at').notNull(),
+  actor: text('actor').notNull(),
+  reason: text('reason').notNull()
+}, (table) => [
+  index('alias_history_by_alias').on(table.model, table.alias, table.id)
+])
+
+export const audit = sqliteTable('audit', {
+  id: integer('id').primaryKey({ autoIncrement: true }),
+  at: integer('at').notNull(),
+  actor: text('actor').notNull(),
+  action: text('action').notNull(),
+  subject: text('subject').notNull(),
+  reason: text('reason').notNull(),
+  details: text('details', { mode: 'json' }).$type<Record<string, unknown>>().notNull()
+}, (table) => [
+  index('audit_by_subject').on(table.subject, table.id)
+])
+
+export const rollouts = sqliteTable('rollouts', {
+  sequence: integer('sequence').primaryKey({ autoIncrement: true }),
+  id: text('id').notNull().unique(),
+  model: text('model').notNull(),
+  champion: text('champion').notNull(),
+  challenger: text('challenger').notNull(),
+  state: text('state').$type<RolloutState>().notNull(),
+  step: integer('step').notNull(),
+  weightBps: integer('weight_bps').notNull(),
+  salt: text('salt').notNull(),
+  hashing: text('hashing').$type<'murmur3-10k'>().notNull(),
+  epoch: integer('epoch').notNull(),
+  spec: text('spec', { mode: 'json' }).$type<unknown>(),
+  reason: text('reason').notNull(),
+  stage: integer('stage').notNull(),
+  pausedUntil: integer('paused_until'),
+  details: text('details', { mode: 'json' }).$type<Record<string, unknown>>().notNull(),
+  createdAt: integer('created_at').notNull(),
+  updatedAt: integer('updated_at').notNull(),
+  endedAt: integer('ended_at'),
+  reverted: text('reverted', { mode: 'json' }).$type<Reverted>()
+}, (table) => [
+  uniqueIndex('rollouts_one_open_per_model').on(table.model).where(sql`ended_at IS NULL`),
+  index('rollouts_by_model').on(table.model, table.sequence),
+  check('rollouts_weight_in_range', sql`weight_bps BETWEEN 0 AND 10000`),
+  foreignKey({ columns: [table.model, table.champion], foreignColumns: [versions.model, versions.version] }),
+  foreignKey({ columns: [table.model, table.challenger], foreignColumns: [versions.model, versions.version] })
+])
+
+export const rolloutHistory = sqliteTable('rollout_history', {
+  id: integer('id').primaryKey({ autoIncrement: true }),
+  rolloutId: text('rollout_id').notNull().references(() => rollouts.id),
+  epoch: integer('epoch').notNull(),
+  at: integer('at').notNull(),
+  event: text('event').$type<RolloutEvent | 'revert'>().notNull(),
+  from: text('from_state').$type<RolloutState>().notNull(),
+  to: text('to_state').$type<RolloutState>().notNull(),
+  step: integer('step').notNull(),
+  weightBps: integer('weight_bps').notNull(),
+  actor: text('actor').notNull(),
+  reason: text('reason').notNull()
+}, (table) => [
+  uniqueIndex('rollout_history_by_epoch').on(table.rolloutId, table.epoch)
+])
+
+export const rolloutVerdicts = sqliteTable('rollout_verdicts', {
+  id: integer('id').primaryKey({ autoIncrement: true }),
+  rolloutId: text('rollout_id').notNull().references(() => rollouts.id),
+  at: integer('at').notNull(),
+  decision: text('decision').notNull(),
+  reason: text('reason').notNull(),
+  verdict: text('verdict', { mode: 'json' }).$type<unknown>(),
+  evidence: text('evidence', { mode: 'json' }).$type<unknown>()
+}, (table) => [
+  index('rollout_verdicts_by_rollout').on(table.rolloutId, table.id)
+])

@@ -1,0 +1,81 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { mkdirSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs'
+import { mkdir, rm } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+
+/** A temporary directory whose writer cannot be asked (another host, a reused process id) is left this long. */
+const ABANDONED_AFTER_MS = 24 * 60 * 60 * 1000
+const OWNED = /^([0-9a-f]{8})-(\d+)-/
+
+/** Work in progress, on the same file system as the registry. Each directory's name tells whose it is. */
+export class TemporaryDirectories {
+  constructor (readonly root: string) {
+    mkdirSync(root, { recursive: true })
+  }
+
+  /** A name nobody else uses; nothing is created. */
+  reserve (): string {
+    return join(this.root, `${hostTag()}-${process.pid}-${randomUUID()}`)
+  }
+
+  /** Runs `work` with a fresh directory that is gone afterwards, whatever happens. */
+  async use<Result> (work: (directory: string) => Promise<Result>): Promise<Result> {
+    const directory = this.reserve()
+    await mkdir(directory)
+    try {
+      return await work(directory)
+    } finally {
+      await rm(directory, { recursive: true, force: true })
+    }
+  }
+
+  /** The same for synchronous work. */
+  useSync<Result> (work: (directory: string) => Result): Result {
+    const directory = this.reserve()
+    mkdirSync(directory)
+    try {
+      return work(directory)
+    } finally {
+      rmSync(directory, { recursive: true, force: true })
+    }
+  }
+
+  /** Removes what a killed process left behind: its writer is gone, or unknown and old. */
+  removeAbandoned (now: number): void {
+    for (const name of readdirSync(this.root)) {
+      const path = join(this.root, name)
+      if (isWriterGone(name) || isOld(path, now)) rmSync(path, { recursive: true, force: true })
+    }
+  }
+}
+
+function isWriterGone (name: string): boolean {
+  const [, host, pid] = OWNED.exec(name) ?? []
+  if (host !== hostTag() || pid === undefined) return false
+  try {
+    process.kill(Number(pid), 0)
+    return false
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH'
+  }
+}
+
+function isOld (path: string, now: number): boolean {
+  const found = statSync(path, { throwIfNoEntry: false })
+  return found !== undefined && now - found.mtimeMs > ABANDONED_AFTER_MS
+}
+
+/** Process ids mean nothing on another host, or in another container of this one, that shares the folder. */
+export function hostTag (): string {
+  return createHash('sha256').update(`${hostname()} ${processNamespace()}`).digest('hex').slice(0, 8)
+}
+
+/** Linux names the namespace that process ids belong to; elsewhere there is only one. */
+function processNamespace (): string {
+  try {
+    return readlinkSync('/proc/self/ns/pid')
+  } catch {
+    return ''
+  }
+}

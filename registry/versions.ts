@@ -1,0 +1,100 @@
+import { and, asc, eq } from 'drizzle-orm'
+import type { Connection } from './database.js'
+import { RegistryError } from './errors.js'
+import { quote } from './names.js'
+import { aliases, versions } from './schema.js'
+import type { Serving } from './serving.js'
+
+const SHOWN_MAX = 10
+
+export type VersionRow = typeof versions.$inferSelect
+
+/** All there is to know about one version without reading its blobs. */
+export interface VersionDetail {
+  readonly name: string
+  readonly version: string
+  /** `sha256:…` of the manifest. */
+  readonly digest: string
+  /** Of the files, without manifest and config. */
+  readonly sizeBytes: number
+  readonly createdAt: number
+  readonly aliases: string[]
+  readonly task: Serving['task']
+  readonly serving: Serving
+  readonly inputs: Serving['inputs']
+  readonly outputs: Serving['outputs']
+}
+
+export interface ModelSummary {
+  readonly name: string
+  /** Oldest first. */
+  readonly versions: Array<{ version: string, digest: string, createdAt: number, aliases: string[] }>
+  readonly aliases: Record<string, string>
+}
+
+/** The row of a version, or null. */
+export function findVersion (connection: Connection, model: string, version: string): VersionRow | null {
+  return connection.select().from(versions)
+    .where(and(eq(versions.model, model), eq(versions.version, version))).get() ?? null
+}
+
+/** The row of a version. @throws RegistryError MODEL_NOT_FOUND, VERSION_NOT_FOUND */
+export function requireVersion (connection: Connection, model: string, version: string): VersionRow {
+  const row = findVersion(connection, model, version)
+  if (row !== null) return row
+  const known = requireModel(connection, model)
+  throw new RegistryError('VERSION_NOT_FOUND',
+    `model ${quote(model)} has no version ${quote(version)}; it has ${someOf(known)}`)
+}
+
+/** The versions of a model. @throws RegistryError MODEL_NOT_FOUND when there are none */
+export function requireModel (connection: Connection, model: string): string[] {
+  const known = connection.select({ version: versions.version }).from(versions)
+    .where(eq(versions.model, model)).orderBy(asc(versions.createdAt), asc(versions.version)).all()
+  if (known.length === 0) throw new RegistryError('MODEL_NOT_FOUND', `there is no model ${quote(model)}`)
+  return known.map(({ version }) => version)
+}
+
+/** A row with its aliases. */
+export function detailOf (connection: Connection, row: VersionRow): VersionDetail {
+  const names = connection.select({ alias: aliases.alias }).from(aliases)
+    .where(and(eq(aliases.model, row.model), eq(aliases.version, row.version))).orderBy(asc(aliases.alias)).all()
+  return {
+    name: row.model,
+    version: row.version,
+    digest: row.digest,
+    sizeBytes: row.sizeBytes,
+    createdAt: row.createdAt,
+    aliases: names.map(({ alias }) => alias),
+    task: row.serving.task,
+    serving: row.serving,
+    inputs: row.serving.inputs,
+    outputs: row.serving.outputs
+  }
+}
+
+/** Every model with its versions and aliases, sorted by name. */
+export function listModels (connection: Connection): ModelSummary[] {
+  const models = new Map<string, ModelSummary>()
+  const rows = connection.select({
+    model: versions.model, version: versions.version, digest: versions.digest, createdAt: versions.createdAt
+  }).from(versions).orderBy(asc(versions.model), asc(versions.createdAt), asc(versions.version)).all()
+  for (const { model, ...version } of rows) {
+    const summary = models.get(model) ?? { name: model, versions: [], aliases: {} }
+    models.set(model, summary)
+    summary.versions.push({ ...version, aliases: [] })
+  }
+  for (const { model, alias, version } of connection.select().from(aliases).orderBy(asc(aliases.alias)).all()) {
+    const summary = models.get(model)
+    if (summary === undefined) continue
+    summary.aliases[alias] = version
+    summary.versions.find((candidate) => candidate.version === version)?.aliases.push(alias)
+  }
+  return [...models.values()]
+}
+
+/** A bounded enumeration for a message. */
+export function someOf (values: readonly string[]): string {
+  const shown = values.slice(-SHOWN_MAX).join(', ')
+  return values.length > SHOWN_MAX ? `${values.length}, the last being ${shown}` : shown
+}

@@ -1,0 +1,84 @@
+import { userInfo } from 'node:os'
+import { Command, CommanderError } from 'commander'
+import { inspectModel } from '../models/inspect.js'
+import { ModelsError } from '../models/errors.js'
+import { addRegistryCommands } from '../registry/commands.js'
+import { RegistryError } from '../registry/errors.js'
+import { Registry } from '../registry/registry.js'
+import { ApiError, apiClient } from './commands/api-client.js'
+import { addDoctorCommand } from './commands/doctor.js'
+import { addRolloutCommands } from './commands/rollout.js'
+import { addServeCommand } from './commands/serve.js'
+import { GatewayError, STATUS } from './errors.js'
+import { SpecError } from './rollouts/faults.js'
+import { PACKAGE_VERSION } from './version.js'
+
+/** Exit codes: stable, and listed in the manual. */
+export const EXIT = {
+  ok: 0, unexpected: 1, usage: 2, notFound: 3, validation: 4, auth: 5, refused: 6, verification: 7, unavailable: 8, conflict: 9, interrupted: 130
+} as const
+
+const VERIFICATION = new Set<string>(['DIGEST_MISMATCH', 'BLOB_MISSING', 'LAYOUT_CORRUPT'])
+
+interface GlobalOptions { dataDir: string, json?: true, server: string }
+
+/**
+ * Runs the `gauntlet` command. Data goes to stdout, talk to stderr.
+ * @param argv the arguments behind the program's name
+ * @returns the exit code
+ */
+export async function run (argv: readonly string[], signal: AbortSignal): Promise<number> {
+  const program = buildProgram(signal)
+  try {
+    await program.parseAsync([...argv], { from: 'user' })
+    return EXIT.ok
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+    if (signal.aborted) return EXIT.interrupted
+    process.stderr.write(`gauntlet: ${error instanceof Error ? error.message : String(error)}\n`)
+    return exitCodeOf(error)
+  }
+}
+
+function buildProgram (signal: AbortSignal): Command {
+  const program = new Command('gauntlet')
+    .description('Champion-challenger model-serving gateway: publish models, serve them, put challengers on trial.')
+    .exitOverride()
+    .showHelpAfterError('(run with --help for what is expected)')
+    .configureHelp({ showGlobalOptions: true })
+    .option('--json', 'print data as JSON on stdout')
+    .option('--data-dir <folder>', 'folder of the registry and all state', process.env['GAUNTLET_DATA_DIR'] ?? '.gauntlet')
+    .option('--server <url>', 'the running gateway to talk to', process.env['GAUNTLET_SERVER'] ?? 'http://127.0.0.1:8080')
+  const options = (): GlobalOptions => program.opts<GlobalOptions>()
+  const print = (json: unknown, text: () => string): void => {
+    process.stdout.write(`${options().json === true ? JSON.stringify(json, null, 2) : text()}\n`)
+  }
+  const warn = (line: string): void => { process.stderr.write(`${line}\n`) }
+  const actor = (): string => process.env['GAUNTLET_ACTOR'] ?? userInfo().username
+  addRegistryCommands(program, {
+    open: () => Registry.open({ dataDir: options().dataDir, now: Date.now }), inspect: inspectModel, actor, print, warn
+  })
+  addServeCommand(program, { options, signal })
+  addRolloutCommands(program, { api: () => apiClient(options().server, actor(), signal), print, warn, signal })
+  addDoctorCommand(program, { options, print })
+  program.command('version').description('print the version').action(() => { print({ version: PACKAGE_VERSION }, () => PACKAGE_VERSION) })
+  return program
+}
+
+function exitCodeOf (error: unknown): number {
+  if (error instanceof SpecError) return EXIT.validation
+  if (error instanceof ApiError) return exitCodeOfStatus(error.status)
+  if (!(error instanceof RegistryError || error instanceof ModelsError || error instanceof GatewayError)) return EXIT.unexpected
+  if (VERIFICATION.has(error.code)) return EXIT.verification
+  if (error.code === 'SOURCE_NOT_FOUND') return EXIT.notFound
+  if (error.code === 'LOAD_FAILED') return EXIT.validation
+  return exitCodeOfStatus(STATUS[error.code])
+}
+
+function exitCodeOfStatus (status: number): number {
+  if (status === 404) return EXIT.notFound
+  if (status === 409) return EXIT.conflict
+  if (status === 400 || status === 413 || status === 422) return EXIT.validation
+  if (status === 401 || status === 403) return EXIT.auth
+  return status === 0 || status === 503 || status === 504 ? EXIT.unavailable : EXIT.unexpected
+}

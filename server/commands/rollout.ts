@@ -1,0 +1,100 @@
+import { readFile } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Command } from 'commander'
+import { isFinal, type RolloutState } from '../../registry/rollouts/machine.js'
+import { GatewayError } from '../errors.js'
+import type { Act, ApiClient, RolloutView } from './api-client.js'
+import { rolloutLine, rolloutText } from './rollout-text.js'
+
+export interface RolloutCommandsContext {
+  readonly api: () => ApiClient
+  readonly print: (json: unknown, text: () => string) => void
+  readonly warn: (line: string) => void
+  readonly signal: AbortSignal
+}
+
+const ACTS: Readonly<Record<Act, string>> = {
+  pause: 'hold the weight until somebody resumes',
+  resume: 'go on: past a pause, or with a verdict that paused accepted',
+  promote: 'make the challenger champion now',
+  rollback: 'send everybody back to the champion now; of a promoted rollout: to the champion before'
+}
+
+const WATCH_EVERY_MS = 500
+
+/** `gauntlet rollout …`: everything here talks to a running gateway. */
+export function addRolloutCommands (program: Command, context: RolloutCommandsContext): void {
+  const { api, print } = context
+  const rollout = program.command('rollout').description('put a challenger on trial, watch it, act on it')
+  rollout.command('start')
+    .description('start a rollout from a document (YAML or JSON)')
+    .requiredOption('-f, --file <path>', 'the document; - reads standard input')
+    .option('--allow-signature-change', 'accept other inputs, outputs or labels than the champion\'s')
+    .action(async (options: { file: string, allowSignatureChange?: true }) => {
+      const { parse } = await import('yaml')
+      const text = await readDocument(options.file)
+      const document = parseDocument(parse, text, options.file)
+      const body = options.allowSignatureChange === true ? { ...document, allowSignatureChange: true } : document
+      const view = await api().post<RolloutView>('/api/rollouts', JSON.stringify(body), 'application/json')
+      print(view, () => rolloutText(view))
+    })
+  rollout.command('list')
+    .description('all rollouts, newest first')
+    .option('--model <name>', 'of one model')
+    .action(async (options: { model?: string }) => {
+      const query = options.model === undefined ? '' : `?model=${encodeURIComponent(options.model)}`
+      const views = await api().get<RolloutView[]>(`/api/rollouts${query}`)
+      print(views, () => views.map(rolloutLine).join('\n') || 'no rollouts')
+    })
+  rollout.command('status <id>')
+    .description('state, weight and verdict')
+    .action(async (id: string) => {
+      const view = await api().get<RolloutView>(pathOf(id))
+      print(view, () => rolloutText(view))
+    })
+  rollout.command('watch <id>')
+    .description('follow a rollout until it ends')
+    .action(async (id: string) => { await watch(id, context) })
+  for (const [act, description] of Object.entries(ACTS)) {
+    rollout.command(`${act} <id>`)
+      .description(description)
+      .option('--reason <text>', 'why; kept in the record', 'by hand')
+      .action(async (id: string, { reason }: { reason: string }) => {
+        const view = await api().post<RolloutView>(`${pathOf(id)}/${act}`, JSON.stringify({ reason }), 'application/json')
+        print(view, () => rolloutText(view))
+      })
+  }
+}
+
+const pathOf = (id: string): string => `/api/rollouts/${encodeURIComponent(id)}`
+
+async function watch (id: string, { api, print, warn, signal }: RolloutCommandsContext): Promise<void> {
+  let last = ''
+  for (;;) {
+    const view = await api().get<RolloutView>(pathOf(id))
+    if (isFinal(view.state as RolloutState)) return print(view, () => rolloutText(view))
+    const line = rolloutLine(view)
+    if (line !== last) warn(line)
+    last = line
+    await delay(WATCH_EVERY_MS, undefined, { signal })
+  }
+}
+
+async function readDocument (path: string): Promise<string> {
+  try {
+    return await readFile(path === '-' ? 0 as never : path, 'utf8')
+  } catch (error) {
+    throw new GatewayError('BAD_REQUEST', `--file ${path}: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+function parseDocument (parse: (text: string) => unknown, text: string, path: string): Record<string, unknown> {
+  let document: unknown
+  try {
+    document = parse(text)
+  } catch (error) {
+    throw new GatewayError('BAD_REQUEST', `${path}: expected YAML or JSON: ${(error as Error).message}`, { cause: error })
+  }
+  if (typeof document === 'object' && document !== null && !Array.isArray(document)) return document as Record<string, unknown>
+  throw new GatewayError('BAD_REQUEST', `${path}: expected a document with model, challenger and strategy`)
+}

@@ -1,0 +1,29 @@
+import { once } from 'node:events'
+import type { Command } from 'commander'
+import { loadConfig } from '../config.js'
+
+export interface ServeContext {
+  readonly options: () => { readonly dataDir: string }
+  readonly signal: AbortSignal
+}
+
+/** `gauntlet serve`: runs the gateway until it is told to stop. */
+export function addServeCommand (program: Command, { options, signal }: ServeContext): void {
+  program.command('serve')
+    .description('serve the champions, drive the rollouts')
+    .option('--port <number>', 'TCP port; 0 takes a free one (default: 8080)')
+    .option('--host <address>', 'address to bind (default: 127.0.0.1)')
+    .option('--log-level <level>', 'error, warn, info, debug or silent (default: info)')
+    .addHelpText('after', '\nEvery setting can be given in the environment: see docs/configuration.md.')
+    .action(async (flags: { port?: string, host?: string, logLevel?: string }) => {
+      const { dataDir } = options()
+      const config = loadConfig(process.env, { ...flags, dataDir })
+      const [{ pino }, { startGateway }] = await Promise.all([import('pino'), import('../gateway.js')])
+      const logger = pino({ level: config.logLevel }, pino.destination(2))
+      const gateway = await startGateway(config, (level, message, fields) => { logger[level](fields, message) })
+      process.stdout.write(`gauntlet is listening on ${gateway.url}\n`)
+      if (!signal.aborted) await once(signal, 'abort')
+      logger.info('stopping')
+      await gateway.close()
+    })
+}

@@ -1,0 +1,86 @@
+import { homedir } from 'node:os'
+import { Type, type Static } from 'typebox'
+import { Value } from 'typebox/value'
+
+/** Every setting of `gauntlet serve`; an environment variable is the key in capitals behind `GAUNTLET_`. */
+export const ConfigSchema = Type.Object({
+  dataDir: Type.String({ minLength: 1, default: '.gauntlet', description: 'folder of the registry and all state' }),
+  host: Type.String({ minLength: 1, default: '127.0.0.1', description: 'address to bind' }),
+  port: Type.Integer({ minimum: 0, maximum: 65_535, default: 8080, description: 'TCP port, 0 takes a free one' }),
+  logLevel: Type.Union(['error', 'warn', 'info', 'debug', 'silent'].map((level) => Type.Literal(level)), {
+    default: 'info', description: 'least level that is logged: error, warn, info, debug or silent'
+  }),
+  bodyMaxBytes: Type.Integer({
+    minimum: 1_024, maximum: 1_073_741_824, default: 33_554_432, description: 'largest request body, bytes'
+  }),
+  requestTimeoutMs: Type.Integer({
+    minimum: 1, maximum: 600_000, default: 10_000, description: 'deadline of an inference request, ms'
+  }),
+  failoverAfterMs: Type.Integer({
+    minimum: 1, maximum: 600_000, default: 5_000, description: 'deadline of a challenger before the champion answers, ms'
+  }),
+  queueMax: Type.Integer({
+    minimum: 1, maximum: 1_000_000, default: 1_024, description: 'waiting requests per model host before 503'
+  }),
+  hostThreads: Type.Integer({ minimum: 1, maximum: 256, default: 1, description: 'compute threads per model host' }),
+  hostLoadTimeoutMs: Type.Integer({
+    minimum: 100, maximum: 3_600_000, default: 120_000, description: 'longest load and warm-up of a version, ms'
+  }),
+  hostHangTimeoutMs: Type.Integer({
+    minimum: 100, maximum: 3_600_000, default: 60_000, description: 'a batch in flight longer than this restarts its host, ms'
+  }),
+  hostRestartsMax: Type.Integer({
+    minimum: 0, maximum: 1_000, default: 10, description: 'failed starts in a row before a version is given up'
+  }),
+  registryPollMs: Type.Integer({
+    minimum: 10, maximum: 60_000, default: 200, description: 'how often changes by other processes are looked for, ms'
+  }),
+  analysisIntervalMs: Type.Integer({
+    minimum: 10, maximum: 1_000, default: 250, description: 'how often open rollouts are looked at, ms'
+  }),
+  verdictsMax: Type.Integer({
+    minimum: 10, maximum: 100_000, default: 1_000, description: 'verdicts kept per rollout'
+  }),
+  trafficFlushMs: Type.Integer({
+    minimum: 1, maximum: 50, default: 10, description: 'longest wait of predictions and feedback for their commit, ms'
+  }),
+  trafficQueueMax: Type.Integer({
+    minimum: 100, maximum: 10_000_000, default: 100_000, description: 'predictions and feedback waiting for the writer'
+  }),
+  trafficRetentionHours: Type.Integer({
+    minimum: 1, maximum: 87_600, default: 720, description: 'how long predictions of ended rollouts are kept, hours'
+  })
+})
+
+export type Config = Readonly<Static<typeof ConfigSchema>>
+
+/**
+ * The configuration from the environment and, above it, `overrides` (command-line options).
+ * @throws Error naming every wrong key, what it is and what was expected, not only the first
+ */
+export function loadConfig (env: NodeJS.ProcessEnv, overrides: Readonly<Record<string, unknown>> = {}): Config {
+  const given: Record<string, unknown> = {}
+  for (const key of Object.keys(ConfigSchema.properties)) {
+    const value = overrides[key] ?? env[variableName(key)]
+    if (value !== undefined) given[key] = value
+  }
+  const candidate = Value.Convert(ConfigSchema, Value.Default(ConfigSchema, given)) as Record<string, unknown>
+  const faults = [...Value.Errors(ConfigSchema, candidate)].map((error) => error.instancePath.slice(1))
+  if (faults.length > 0) {
+    throw new Error(`invalid configuration: ${[...new Set(faults)].map((key) => fault(key, candidate[key])).join('; ')}`)
+  }
+  const config = candidate as Static<typeof ConfigSchema>
+  return Object.freeze({ ...config, dataDir: config.dataDir.replace(/^~(?=\/)/, homedir()) })
+}
+
+function variableName (key: string): string {
+  return `GAUNTLET_${key.replaceAll(/[A-Z]/g, (capital) => `_${capital}`).toUpperCase()}`
+}
+
+function fault (key: string, value: unknown): string {
+  const schema = ConfigSchema.properties[key as keyof typeof ConfigSchema.properties] as {
+    minimum?: number, maximum?: number, description?: string
+  }
+  const range = schema.minimum === undefined ? '' : `, an integer from ${schema.minimum} to ${schema.maximum}`
+  return `${key} (${variableName(key)}) is ${JSON.stringify(value)}, expected: ${schema.description}${range}`
+}

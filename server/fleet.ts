@@ -1,0 +1,189 @@
+import type { LiveModel, ModelPool } from '../models/pool.js'
+import type { HostSpec } from '../models/host-spec.js'
+import type { Registry } from '../registry/registry.js'
+import type { Log } from './log.js'
+import type { ModelRoute, RoutingSnapshot, Target, Trial } from './routing/snapshot.js'
+
+/** An open trial as the controller wants it routed. `isRouting` is false until its first weight is set. */
+export interface TrialSetting extends Omit<Trial<LiveModel>, 'challenger'> {
+  readonly model: string
+  readonly challenger: string
+  readonly isRouting: boolean
+}
+
+/** How far the load of a version has come. */
+export type LoadState = { readonly state: 'absent' | 'loading' | 'ready' } | { readonly state: 'failed', readonly message: string }
+
+interface Wanted { readonly champion: string | null, readonly previous: string | null }
+
+const keyOf = (model: string, version: string): string => `${model}:${version}`
+
+/**
+ * The live versions and the routing snapshot. Keeps warm what the aliases and the open trials ask for: the champion, the
+ * champion before it, every challenger on trial; a version that takes over answers only once it is warm.
+ */
+export class Fleet {
+  readonly #registry: Registry
+  readonly #pool: ModelPool
+  readonly #log: Log
+  readonly #targets = new Map<string, Target<LiveModel>>()
+  readonly #loads = new Map<string, LoadState>()
+  readonly #trials = new Map<string, TrialSetting>()
+  readonly #forced = new Map<string, string>()
+  /** The version that answers as champion now; follows the alias once the aliased version is warm. */
+  readonly #serving = new Map<string, string>()
+  readonly #listeners: (() => void)[] = []
+  #wanted = new Map<string, Wanted>()
+  #snapshot: RoutingSnapshot<LiveModel> = { generation: 0, models: new Map() }
+  #isClosed = false
+
+  constructor (registry: Registry, pool: ModelPool, log: Log) {
+    this.#registry = registry
+    this.#pool = pool
+    this.#log = log
+    pool.onState((live) => {
+      this.#log(live.state === 'failed' ? 'error' : 'info', `host is ${live.state}`, { version: live.key, ...live.error === null ? {} : { error: live.error } })
+      this.#changed()
+    })
+  }
+
+  snapshot (): RoutingSnapshot<LiveModel> {
+    return this.#snapshot
+  }
+
+  /** Called after every change of what is live or routed. */
+  onChange (listener: () => void): void {
+    this.#listeners.push(listener)
+  }
+
+  /** Reads the registry anew: models, champions, the champions before them. */
+  sync (): void {
+    const wanted = new Map<string, Wanted>()
+    for (const { name, aliases } of this.#registry.models()) {
+      wanted.set(name, { champion: aliases['champion'] ?? null, previous: this.#registry.previousChampion(name) })
+    }
+    this.#wanted = wanted
+    for (const [key, load] of this.#loads) if (load.state === 'failed') this.#loads.delete(key)
+    this.#changed()
+  }
+
+  /** Replaces the trial of a model; null ends it. The next request sees it. */
+  setTrial (model: string, trial: TrialSetting | null): void {
+    if (trial === null) this.#trials.delete(model)
+    else this.#trials.set(model, trial)
+    this.#changed()
+  }
+
+  /** Serves `version` as champion whatever the alias says, until `release`: the retreat acts before it is persisted. */
+  force (model: string, version: string): void {
+    this.#forced.set(model, version)
+    this.#changed()
+  }
+
+  release (model: string): void {
+    this.#forced.delete(model)
+    this.sync()
+  }
+
+  /** The load state of a version. */
+  load (model: string, version: string): LoadState {
+    const live = this.#targets.get(keyOf(model, version))?.live
+    if (live?.state === 'ready') return { state: 'ready' }
+    if (live?.state === 'failed') return { state: 'failed', message: live.error ?? 'the host could not be started' }
+    return this.#loads.get(keyOf(model, version)) ?? { state: 'absent' }
+  }
+
+  /** Models whose champion is not warm; empty means ready. */
+  unready (): string[] {
+    return [...this.#wanted].filter(([model, { champion }]) => {
+      const serving = this.#snapshot.models.get(model)?.champion
+      return champion !== null && serving?.live.state !== 'ready'
+    }).map(([model]) => model)
+  }
+
+  close (): void {
+    this.#isClosed = true
+  }
+
+  #changed (): void {
+    if (this.#isClosed) return
+    const desired = this.#desired()
+    for (const [key, { model, version }] of desired) this.#ensure(key, model, version)
+    for (const key of this.#targets.keys()) {
+      if (!desired.has(key)) this.#unload(key)
+    }
+    this.#snapshot = { generation: this.#snapshot.generation + 1, models: this.#routes() }
+    for (const listener of this.#listeners) listener()
+  }
+
+  #desired (): Map<string, { model: string, version: string }> {
+    const desired = new Map<string, { model: string, version: string }>()
+    for (const [model, { champion, previous }] of this.#wanted) {
+      const versions = [champion, previous, this.#serving.get(model), this.#forced.get(model), this.#trials.get(model)?.challenger]
+      for (const version of versions) if (version != null) desired.set(keyOf(model, version), { model, version })
+    }
+    return desired
+  }
+
+  #ensure (key: string, model: string, version: string): void {
+    if (this.#targets.has(key) || this.#loads.has(key)) return
+    this.#loads.set(key, { state: 'loading' })
+    this.#start(key, model, version).catch((error: Error) => {
+      this.#log('error', 'a version cannot be loaded', { version: key, error: error.message })
+      this.#loads.set(key, { state: 'failed', message: error.message })
+      for (const listener of this.#listeners) listener()
+    })
+  }
+
+  async #start (key: string, model: string, version: string): Promise<void> {
+    const { directory, serving, digest } = await this.#registry.materialise(model, version)
+    if (this.#isClosed || !this.#desired().has(key)) {
+      this.#loads.delete(key)
+      return
+    }
+    const live = this.#pool.ensure({ name: model, version, directory, ...serving } as unknown as HostSpec)
+    const label = `${key}@${digest.replace('sha256:', '').slice(0, 12)}`
+    this.#targets.set(key, { version, label, live })
+    this.#changed()
+  }
+
+  #unload (key: string): void {
+    this.#targets.delete(key)
+    this.#loads.delete(key)
+    this.#pool.remove(key).catch((error: Error) => { this.#log('warn', 'a host did not end well', { version: key, error: error.message }) })
+  }
+
+  #routes (): Map<string, ModelRoute<LiveModel>> {
+    const routes = new Map<string, ModelRoute<LiveModel>>()
+    for (const model of this.#wanted.keys()) {
+      const versions = new Map<string, Target<LiveModel>>()
+      for (const target of this.#targets.values()) {
+        if (target.live.spec.name === model) versions.set(target.version, target)
+      }
+      routes.set(model, { model, champion: this.#champion(model, versions), trial: this.#trial(model, versions), versions })
+    }
+    return routes
+  }
+
+  #champion (model: string, versions: ReadonlyMap<string, Target<LiveModel>>): Target<LiveModel> | null {
+    const aliased = this.#forced.get(model) ?? this.#wanted.get(model)?.champion ?? null
+    if (aliased === null) {
+      this.#serving.delete(model)
+      return null
+    }
+    const serving = this.#serving.get(model)
+    const candidate = versions.get(aliased)
+    if (candidate !== undefined && (serving === aliased || serving === undefined || candidate.live.state === 'ready')) {
+      this.#serving.set(model, aliased)
+      return candidate
+    }
+    return serving === undefined ? null : versions.get(serving) ?? null
+  }
+
+  #trial (model: string, versions: ReadonlyMap<string, Target<LiveModel>>): Trial<LiveModel> | null {
+    const setting = this.#trials.get(model)
+    const challenger = setting === undefined ? undefined : versions.get(setting.challenger)
+    if (setting === undefined || challenger === undefined || !setting.isRouting) return null
+    return { ...setting, challenger }
+  }
+}

@@ -1,0 +1,141 @@
+import { randomBytes } from 'node:crypto'
+import type { AddressInfo } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import { ModelPool } from '../models/pool.js'
+import { Registry } from '../registry/registry.js'
+import { buildApp } from './app.js'
+import type { Config } from './config.js'
+import { Fleet } from './fleet.js'
+import { Inference } from './inference.js'
+import type { Log } from './log.js'
+import { createMetrics, type Metrics } from './metrics.js'
+import { RolloutController } from './rollouts/controller.js'
+import { TrafficLog } from './traffic/log.js'
+import { PACKAGE_VERSION } from './version.js'
+
+const RESTART_BACKOFF_MS = { first: 100, max: 30_000 }
+const PRUNE_EVERY_MS = 3_600_000
+
+/** A running gateway. */
+export interface Gateway {
+  readonly app: FastifyInstance
+  readonly url: string
+  /** Resolves when every champion is warm, or has failed to load. */
+  readonly settled: Promise<void>
+  /** Stops taking requests, lets those in flight finish, ends every host and closes the state. */
+  close (): Promise<void>
+}
+
+/**
+ * Composes and starts a gateway: opens the state, resumes open rollouts, warms what is wanted, listens.
+ * @throws Error when the data folder cannot be opened or the port is taken
+ */
+export async function startGateway (config: Config, log: Log): Promise<Gateway> {
+  const now = Date.now
+  const registry = Registry.open({ dataDir: config.dataDir, now, newId: () => randomBytes(5).toString('hex') })
+  const traffic = await TrafficLog.open({ dataDir: config.dataDir, flushMs: config.trafficFlushMs, queueMax: config.trafficQueueMax, now })
+  if (traffic.lost > 0) log('warn', 'predictions were lost when the gateway was killed', { count: traffic.lost })
+  const pool = new ModelPool({
+    queueMax: config.queueMax,
+    loadTimeoutMs: config.hostLoadTimeoutMs,
+    hangTimeoutMs: config.hostHangTimeoutMs,
+    restartBackoffMs: RESTART_BACKOFF_MS,
+    restartsMax: config.hostRestartsMax,
+    threads: config.hostThreads,
+    now,
+    log
+  })
+  const fleet = new Fleet(registry, pool, log)
+  const metrics: Metrics = createMetrics({ hosts: () => pool.list(), traffic: () => traffic, weights: () => weights(fleet) })
+  const controller = new RolloutController({
+    registry, fleet, traffic, now, log, newSalt: () => randomBytes(8).toString('hex'), onEnd: ({ model, state }) => { metrics.rollouts.inc({ model, state }) }
+  })
+  const inference = new Inference({
+    snapshot: () => fleet.snapshot(),
+    now,
+    requestTimeoutMs: config.requestTimeoutMs,
+    failoverAfterMs: config.failoverAfterMs,
+    metrics,
+    observe: (outcome) => { controller.observe(outcome) },
+    mustExist: (model, version) => { registry.show(model, version) }
+  })
+  const app = await buildApp({
+    registry, fleet, inference, controller, traffic, metrics, version: PACKAGE_VERSION, bodyMaxBytes: config.bodyMaxBytes, log
+  })
+  fleet.sync()
+  await controller.restore()
+  const stopWatching = watch(config, { registry, fleet, controller, traffic, log })
+  const settled = whenSettled(fleet, registry)
+  await app.listen({ host: config.host, port: config.port })
+  const close = async (): Promise<void> => {
+    stopWatching()
+    await app.close()
+    fleet.close()
+    await pool.close()
+    await traffic.close()
+    registry.close()
+  }
+  return { app, url: urlOf(app, config.host), settled, close }
+}
+
+interface Watched { registry: Registry, fleet: Fleet, controller: RolloutController, traffic: TrafficLog, log: Log }
+
+/** Looks at the open rollouts, at what other processes changed in the registry, and prunes what is too old. */
+function watch (config: Config, { registry, fleet, controller, traffic, log }: Watched): () => void {
+  let seen = registry.dataVersion()
+  let isLookDue = false
+  const look = (): void => {
+    isLookDue = false
+    controller.look()
+  }
+  fleet.onChange(() => {
+    if (!isLookDue) setImmediate(look)
+    isLookDue = true
+  })
+  const poll = (): void => {
+    const version = registry.dataVersion()
+    if (version !== seen) fleet.sync()
+    seen = version
+  }
+  const prune = (): void => {
+    const keep = registry.rollouts.open().map(({ id }) => id)
+    traffic.prune(keep, Date.now() - config.trafficRetentionHours * 3_600_000)
+      .catch((error: Error) => { log('warn', 'old predictions could not be pruned', { error: error.message }) })
+  }
+  prune()
+  const timers = [
+    setInterval(look, config.analysisIntervalMs),
+    setInterval(poll, config.registryPollMs),
+    setInterval(prune, PRUNE_EVERY_MS)
+  ]
+  return () => { timers.forEach(clearInterval) }
+}
+
+function whenSettled (fleet: Fleet, registry: Registry): Promise<void> {
+  return new Promise((resolve) => {
+    const check = (): void => {
+      const waiting = fleet.unready().filter((model) => {
+        const champion = registry.alias(model, 'champion')
+        return champion !== null && fleet.load(model, champion).state !== 'failed'
+      })
+      if (waiting.length === 0) resolve()
+    }
+    fleet.onChange(check)
+    check()
+  })
+}
+
+function weights (fleet: Fleet) {
+  return [...fleet.snapshot().models.values()].flatMap(({ model, champion, trial }) => {
+    if (champion === null) return []
+    const rollout = trial?.rolloutId ?? ''
+    const challenger = trial?.weightBps ?? 0
+    const rows = [{ model, version: champion.version, rollout, weightBps: 10_000 - challenger }]
+    return trial === null ? rows : [...rows, { model, version: trial.challenger.version, rollout, weightBps: challenger }]
+  })
+}
+
+function urlOf (app: FastifyInstance, host: string): string {
+  const { port } = app.server.address() as AddressInfo
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+}

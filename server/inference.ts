@@ -1,0 +1,177 @@
+import { ModelsError } from '../models/errors.js'
+import type { LiveModel } from '../models/pool.js'
+import type { Tensor } from '../models/tensor.js'
+import { validateInputs } from '../models/validate.js'
+import { GatewayError } from './errors.js'
+import type { Metrics } from './metrics.js'
+import type { KeyCarrier } from './routing/affinity-key.js'
+import { type Arm, assign, type Assignment } from './routing/assign.js'
+import type { ModelRoute, RoutingSnapshot, Target, Trial } from './routing/snapshot.js'
+
+export interface InferenceCall {
+  readonly model: string
+  /** Null is routed; a version is called directly, outside any trial. */
+  readonly version: string | null
+  readonly requestId: string
+  readonly carrier: KeyCarrier
+  readonly inputs: readonly Tensor[]
+  readonly outputs: readonly string[]
+}
+
+export interface InferenceAnswer {
+  readonly target: Target<LiveModel>
+  readonly arm: Arm | 'none'
+  readonly rolloutId: string | null
+  readonly assignment: 'hash' | 'failover' | 'none'
+  readonly outputs: readonly Tensor[]
+}
+
+/** How one routed request of a trial ended; `failed` tells of the arm it was assigned to. */
+export interface Outcome {
+  readonly requestId: string
+  readonly rolloutId: string
+  readonly stage: number
+  readonly weightBps: number
+  readonly arm: Arm
+  readonly bucket: number | null
+  readonly failed: boolean
+  readonly latencyMs: number
+}
+
+export interface InferenceOptions {
+  readonly snapshot: () => RoutingSnapshot<LiveModel>
+  readonly now: () => number
+  readonly requestTimeoutMs: number
+  readonly failoverAfterMs: number
+  readonly metrics: Metrics
+  readonly observe: (outcome: Outcome) => void
+  /** Throws when the registry does not know the version; called only for versions that are not live. */
+  readonly mustExist: (model: string, version: string) => void
+}
+
+/** Routes an inference request, runs it, and lets the champion answer for a challenger that fails. */
+export class Inference {
+  readonly #options: InferenceOptions
+
+  constructor (options: InferenceOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Answers one request. Routing reads one snapshot, once.
+   * @throws RegistryError MODEL_NOT_FOUND, VERSION_NOT_FOUND; GatewayError NOT_SERVED, NO_CHAMPION; ModelsError
+   */
+  async infer (call: InferenceCall): Promise<InferenceAnswer> {
+    const deadlineAt = this.#options.now() + this.#options.requestTimeoutMs
+    const route = this.#options.snapshot().models.get(call.model)
+    if (call.version !== null) return this.#direct(call, route, call.version, deadlineAt)
+    const champion = this.#champion(call.model, route)
+    const trial = route!.trial
+    if (trial === null) {
+      const outputs = await this.#run(champion, 'champion', call, deadlineAt, true)
+      return { target: champion, arm: 'champion', rolloutId: null, assignment: 'none', outputs }
+    }
+    const assignment = assign(trial, call.carrier)
+    return assignment.arm === 'challenger'
+      ? this.#challenge(call, trial, champion, assignment, deadlineAt)
+      : this.#defend(call, trial, champion, assignment, deadlineAt)
+  }
+
+  #champion (model: string, route: ModelRoute<LiveModel> | undefined): Target<LiveModel> {
+    if (route === undefined) this.#options.mustExist(model, '')
+    if (route?.champion != null) return route.champion
+    throw new GatewayError('NO_CHAMPION', `model ${model} has no champion that is loaded: set the alias champion to a version`)
+  }
+
+  async #direct (
+    call: InferenceCall, route: ModelRoute<LiveModel> | undefined, version: string, deadlineAt: number
+  ): Promise<InferenceAnswer> {
+    const target = route?.versions.get(version)
+    if (target === undefined) {
+      this.#options.mustExist(call.model, version)
+      throw new GatewayError('NOT_SERVED', `version ${version} of model ${call.model} is not loaded: only the champion, the champion before it and challengers on trial are`)
+    }
+    const outputs = await this.#run(target, 'none', call, deadlineAt, true)
+    return { target, arm: 'none', rolloutId: null, assignment: 'none', outputs }
+  }
+
+  async #defend (
+    call: InferenceCall, trial: Trial<LiveModel>, champion: Target<LiveModel>, { bucket, source }: Assignment, deadlineAt: number
+  ): Promise<InferenceAnswer> {
+    const startedAt = performance.now()
+    try {
+      const outputs = await this.#run(champion, 'champion', call, deadlineAt, true)
+      this.#observe(call, trial, 'champion', bucket, false, startedAt)
+      return { target: champion, arm: 'champion', rolloutId: trial.rolloutId, assignment: source, outputs }
+    } catch (error) {
+      if (!isInvalid(error)) this.#observe(call, trial, 'champion', bucket, true, startedAt)
+      throw error
+    }
+  }
+
+  /** The challenger's turn. Whatever goes wrong on its side counts against it, and the user gets the champion's answer. */
+  async #challenge (
+    call: InferenceCall, trial: Trial<LiveModel>, champion: Target<LiveModel>, { bucket, source }: Assignment, deadlineAt: number
+  ): Promise<InferenceAnswer> {
+    const { challenger, rolloutId } = trial
+    const startedAt = performance.now()
+    try {
+      const failoverAt = Math.min(deadlineAt, this.#options.now() + this.#options.failoverAfterMs)
+      if (challenger.live.state !== 'ready') throw new ModelsError('HOST_NOT_READY', `${challenger.label} is ${challenger.live.state}`)
+      const outputs = await this.#run(challenger, 'challenger', call, failoverAt, false)
+      this.#observe(call, trial, 'challenger', bucket, false, startedAt)
+      return { target: challenger, arm: 'challenger', rolloutId, assignment: source, outputs }
+    } catch (error) {
+      if (isInvalid(error)) checkCall(call, champion.live)
+      this.#observe(call, trial, 'challenger', bucket, true, startedAt)
+      this.#options.metrics.failovers.inc({ model: call.model, rollout: rolloutId })
+      const outputs = await this.#run(champion, 'champion', call, deadlineAt, true)
+      return { target: champion, arm: 'champion', rolloutId, assignment: 'failover', outputs }
+    }
+  }
+
+  async #run (
+    { live }: Target<LiveModel>, arm: Arm | 'none', call: InferenceCall, deadlineAt: number, retryOnCrash: boolean
+  ): Promise<readonly Tensor[]> {
+    const { metrics } = this.#options
+    const { name: model, version } = live.spec
+    checkCall(call, live)
+    const startedAt = performance.now()
+    try {
+      const answer = await live.infer(call.inputs, { deadlineAt, retryOnCrash, ...call.outputs.length > 0 ? { outputs: call.outputs } : {} })
+      metrics.latency.observe({ model, version, arm }, (performance.now() - startedAt) / 1_000)
+      metrics.requests.inc({ model, version, arm, outcome: 'ok' })
+      return answer
+    } catch (error) {
+      metrics.requests.inc({ model, version, arm, outcome: outcomeOf(error) })
+      throw error
+    }
+  }
+
+  #observe (
+    { requestId }: InferenceCall, { rolloutId, stage, weightBps }: Trial<LiveModel>, arm: Arm, bucket: number | null,
+    failed: boolean, startedAt: number
+  ): void {
+    const latencyMs = performance.now() - startedAt
+    this.#options.observe({ requestId, rolloutId, stage, weightBps, arm, bucket, failed, latencyMs })
+  }
+}
+
+/** @throws ModelsError INVALID_INPUT when the inputs or wanted outputs do not fit the version's signature */
+function checkCall (call: InferenceCall, { spec }: LiveModel): void {
+  validateInputs(call.inputs, spec.inputs)
+  const unknown = call.outputs.find((wanted) => !spec.outputs.some((output) => output.name === wanted))
+  if (unknown === undefined) return
+  const names = spec.outputs.map((output) => output.name).join(', ')
+  throw new ModelsError('INVALID_INPUT', `output "${unknown}" is not one of ${names}`)
+}
+
+function isInvalid (error: unknown): boolean {
+  return error instanceof ModelsError && error.code === 'INVALID_INPUT'
+}
+
+function outcomeOf (error: unknown): string {
+  const code = error instanceof ModelsError ? error.code : 'INFERENCE_FAILED'
+  if (code === 'QUEUE_FULL') return 'rejected'
+  return code === 'DEADLINE_EXCEEDED' ? 'timeout' : 'error'
+}

@@ -1,0 +1,124 @@
+import { decide, type Verdict } from '../../evaluators/verdict.js'
+import type { RolloutRow } from '../../registry/rollouts/rollout.js'
+import type { RolloutStore } from '../../registry/rollouts/store.js'
+import type { Outcome } from '../inference.js'
+import type { TrialSetting } from '../fleet.js'
+import type { ReplayedPrediction } from '../traffic/messages.js'
+import { type Place, Windows } from '../traffic/windows.js'
+import { Breaker } from './breaker.js'
+import { type Plan, parseRolloutSpec } from './spec.js'
+
+/** Why a rollout is paused: a step of its plan, a person, a verdict that needs one, or the last word before promotion. */
+export type PauseKind = 'step' | 'manual' | 'verdict' | 'promotion'
+
+/** What the engine keeps in a rollout's row beside the columns. */
+export interface Details {
+  readonly stageStartedAt?: number
+  readonly pause?: PauseKind
+  /** The step whose verdict a person has accepted by resuming: it does not pause there again. */
+  readonly accepted?: number
+}
+
+/** An unchanged verdict is stored again after this long, so that the record shows how the numbers went. */
+const SAVE_EVERY_MS = 10_000
+
+/** A verdict is the reason for waiting too: what is said before there is any number. */
+export const NO_VERDICT: Verdict = { decision: 'continue', reason: 'no observation yet', metrics: [] }
+
+/** One open rollout in memory: its plan, its statistics, its breaker and its last verdict. */
+export class OpenTrial {
+  row: RolloutRow
+  readonly plan: Plan
+  verdict: Verdict = NO_VERDICT
+  /** Set when routing has retreated but the row does not say so yet. */
+  retreat: { readonly actor: string, readonly reason: string } | null = null
+  breach: string | null = null
+  readonly #windows: Windows
+  readonly #breaker: Breaker
+  #isDirty = true
+  #saved: { readonly at: number, readonly digest: string } = { at: -Infinity, digest: '' }
+
+  constructor (row: RolloutRow) {
+    this.row = row
+    this.plan = parseRolloutSpec(row.spec)
+    this.#windows = new Windows(this.plan.analysis)
+    this.#breaker = new Breaker(this.plan.spec.breaker)
+  }
+
+  get details (): Details {
+    return this.row.details as Details
+  }
+
+  /** Whether sessions are being split now. */
+  get isRouting (): boolean {
+    return this.row.state === 'progressing' || this.row.state === 'paused' || (this.row.state === 'promoting' && this.row.stage > 0)
+  }
+
+  /** How routing sees this trial. */
+  setting (): TrialSetting {
+    const { id, model, challenger, salt, weightBps, stage } = this.row
+    return { rolloutId: id, model, challenger, salt, weightBps, stage, keys: this.plan.keys, isRouting: this.isRouting }
+  }
+
+  /** Counts a request; the sentence of the breach when it trips the breaker. */
+  observe (outcome: Outcome, at: number): string | null {
+    if (outcome.bucket === null) return null
+    this.#request(outcome, outcome.bucket, at)
+    if (outcome.arm !== 'challenger') return null
+    const breach = this.#breaker.observe(at, outcome.failed)
+    this.breach ??= breach
+    return breach
+  }
+
+  /** Counts a request, and its feedback, that an earlier process of the gateway has logged. */
+  replay ({ prediction, values }: ReplayedPrediction): void {
+    const { bucket, at } = prediction
+    if (bucket === null) return
+    this.#request(prediction, bucket, at)
+    for (const [key, value] of Object.entries(values)) this.feedback(prediction, bucket, key, value)
+  }
+
+  /** Counts one value of feedback. An answer of the champion in the challenger's place says nothing of the challenger. */
+  feedback (request: Pick<Outcome, 'stage' | 'weightBps' | 'arm' | 'failed'> & { at: number }, bucket: number, key: string, value: number): void {
+    if (request.failed) return
+    this.#windows.feedback({ ...place(request), at: request.at, bucket }, key, value)
+    this.#isDirty = true
+  }
+
+  /** The verdict on everything seen so far; kept until something new is seen. */
+  look (): Verdict {
+    if (this.plan.analysis === null || this.row.stage === 0) {
+      return this.breach === null ? this.verdict : { decision: 'rollback', reason: this.breach, metrics: [] }
+    }
+    if (this.#isDirty) this.verdict = decide(this.plan.analysis, this.#windows.evidence(this.row.stage, this.breach))
+    this.#isDirty = false
+    return this.verdict
+  }
+
+  /** Stores the last verdict with its evidence: when it says something else than the one before, or was acted on. */
+  save (store: RolloutStore, at: number, isActedOn: boolean): void {
+    if (this.plan.analysis === null || this.verdict === NO_VERDICT) return
+    const digest = [this.row.stage, this.verdict.decision, ...this.verdict.metrics.map((metric) => metric.outcome)].join()
+    if (!isActedOn && digest === this.#saved.digest && at - this.#saved.at < SAVE_EVERY_MS) return
+    const evidence = this.#windows.evidence(this.row.stage, this.breach)
+    const verdict = decide(this.plan.analysis, evidence)
+    this.verdict = verdict
+    store.saveVerdict(this.row.id, { at, decision: verdict.decision, reason: verdict.reason, verdict, evidence })
+    this.#saved = { at, digest }
+  }
+
+  /** A new weight or a lapsed breach changes what a look says. */
+  touch (): void {
+    this.#isDirty = true
+  }
+
+  #request (request: Pick<Outcome, 'stage' | 'weightBps' | 'arm' | 'failed' | 'latencyMs'>, bucket: number, at: number): void {
+    if (request.weightBps <= 0 || request.weightBps >= 10_000) return
+    this.#windows.request({ ...place(request), at, bucket }, request.failed, request.latencyMs)
+    this.#isDirty = true
+  }
+}
+
+function place ({ stage, weightBps, arm }: Pick<Outcome, 'stage' | 'weightBps' | 'arm'>): Omit<Place, 'at' | 'bucket'> {
+  return { stage, weightBps, arm }
+}

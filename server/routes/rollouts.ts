@@ -1,0 +1,104 @@
+import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
+import type { FastifyInstance } from 'fastify'
+import { parse, YAMLParseError } from 'yaml'
+import type { Registry } from '../../registry/registry.js'
+import { GatewayError } from '../errors.js'
+import { parseJson } from '../oip/request.js'
+import type { RolloutController } from '../rollouts/controller.js'
+import { RolloutSpecSchema } from '../rollouts/spec.js'
+import { HandBody, handOf, type Named } from './hand.js'
+import { RolloutView, viewRollout } from './rollout-view.js'
+
+const Params = Type.Object({ id: Type.String({ minLength: 1, maxLength: 64 }) })
+const Limit = Type.Object({ limit: Type.Integer({ minimum: 1, maximum: 1_000, default: 100 }) })
+
+const Verdicts = Type.Array(Type.Object({
+  at: Type.Number(), decision: Type.String(), reason: Type.String(), verdict: Type.Unknown(), evidence: Type.Unknown()
+}))
+
+const History = Type.Array(Type.Object({
+  at: Type.Number(),
+  event: Type.String(),
+  from: Type.Union([Type.String(), Type.Null()]),
+  to: Type.String(),
+  step: Type.Integer(),
+  weightBps: Type.Integer(),
+  actor: Type.String(),
+  reason: Type.String()
+}))
+
+export interface RolloutRoutesOptions { readonly controller: RolloutController, readonly registry: Registry }
+
+/** Rollouts: start, read, and act on them by hand. */
+export const rolloutRoutes: FastifyPluginAsyncTypebox<RolloutRoutesOptions> = async (app, { controller, registry }) => {
+  const view = (id: string) => {
+    const { row, verdict } = controller.get(id)
+    return viewRollout(row, verdict)
+  }
+
+  await app.register(async (scope) => { startRoute(scope, controller) })
+
+  app.get('/', {
+    schema: { querystring: Type.Object({ model: Type.Optional(Type.String()) }), response: { 200: Type.Array(RolloutView) } }
+  }, async ({ query }) => registry.rollouts.list(query.model).map((row) => view(row.id)))
+
+  app.get('/:id', { schema: { params: Params, response: { 200: RolloutView } } }, async ({ params }) => view(params.id))
+
+  app.get('/:id/verdicts', {
+    schema: { params: Params, querystring: Limit, response: { 200: Verdicts } }
+  }, async ({ params, query }) => {
+    registry.rollouts.get(params.id)
+    return registry.rollouts.verdicts(params.id, query.limit)
+  })
+
+  app.get('/:id/history', { schema: { params: Params, response: { 200: History } } }, async ({ params }) => {
+    registry.rollouts.get(params.id)
+    return registry.rollouts.history(params.id)
+  })
+
+  const acts = {
+    promote: controller.promote.bind(controller),
+    pause: controller.pause.bind(controller),
+    resume: controller.proceed.bind(controller),
+    rollback: controller.rollback.bind(controller)
+  }
+  for (const [name, act] of Object.entries(acts)) {
+    app.post(`/:id/${name}`, {
+      schema: { params: Params, body: HandBody, response: { 200: RolloutView } }
+    }, async (request) => {
+      act(request.params.id, handOf(request as Named, request.body))
+      return view(request.params.id)
+    })
+  }
+}
+
+/** Takes the document as JSON or as YAML, by its content type. */
+function startRoute (app: FastifyInstance, controller: RolloutController): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'string' }, (request, body, done) => {
+    try {
+      const isYaml = /yaml/.test(request.headers['content-type'] ?? '')
+      done(null, isYaml ? parseYaml(body as string) : parseJson(body as string))
+    } catch (error) {
+      done(error as Error)
+    }
+  })
+  app.post('/', {
+    schema: { body: RolloutSpecSchema, response: { 201: RolloutView } },
+    validatorCompiler: () => () => true,
+    config: { consumes: ['application/json', 'application/yaml'] }
+  }, async (request, reply) => {
+    const row = controller.start(request.body, handOf(request, null))
+    const { verdict } = controller.get(row.id)
+    return reply.code(201).header('location', `/api/rollouts/${row.id}`).send(viewRollout(row, verdict))
+  })
+}
+
+function parseYaml (text: string): unknown {
+  try {
+    return parse(text, { maxAliasCount: 100 })
+  } catch (error) {
+    if (!(error instanceof YAMLParseError)) throw error
+    throw new GatewayError('BAD_REQUEST', `body: expected YAML: ${error.message}`, { cause: error })
+  }
+}

@@ -1,0 +1,34 @@
+import type { KeySource } from './affinity-key.js'
+
+/** One live version that can answer: `label` is `name:version@digest12`. */
+export interface Target<Live> {
+  readonly version: string
+  readonly label: string
+  readonly live: Live
+}
+
+/** An open trial as routing sees it: the challenger owns the buckets `[0, weightBps)`. */
+export interface Trial<Live> {
+  readonly rolloutId: string
+  readonly salt: string
+  readonly weightBps: number
+  readonly keys: readonly KeySource[]
+  readonly challenger: Target<Live>
+  /** The visit of a weight that requests routed now belong to. */
+  readonly stage: number
+}
+
+/** How one model is answered now. */
+export interface ModelRoute<Live> {
+  readonly model: string
+  readonly champion: Target<Live> | null
+  readonly trial: Trial<Live> | null
+  /** Every live version, for calls that name one. */
+  readonly versions: ReadonlyMap<string, Target<Live>>
+}
+
+/** Everything routing reads, replaced whole by one pointer write and never changed in place. */
+export interface RoutingSnapshot<Live> {
+  readonly generation: number
+  readonly models: ReadonlyMap<string, ModelRoute<Live>>
+}

@@ -1,0 +1,57 @@
+import type { Arm } from '../routing/assign.js'
+import type { PackedPredictions } from './packing.js'
+
+/** One routed request of a model under trial. `bucket` is null outside the analysis (no affinity key). */
+export interface Prediction {
+  readonly requestId: string
+  readonly rolloutId: string
+  readonly at: number
+  readonly stage: number
+  readonly weightBps: number
+  readonly arm: Arm
+  readonly bucket: number | null
+  readonly failed: boolean
+  readonly latencyMs: number
+}
+
+/** What an application reports about one earlier reply. */
+export interface Feedback {
+  readonly requestId: string
+  readonly values: Readonly<Record<string, number>>
+  readonly label: string | null
+}
+
+/** The fate of one feedback: which keys were new and which were there before; `prediction` null for an unknown id. */
+export interface FeedbackResult {
+  readonly prediction: Prediction | null
+  readonly accepted: readonly string[]
+  readonly duplicates: readonly string[]
+}
+
+interface Commit {
+  readonly kind: 'commit'
+  readonly id: number
+  readonly predictions: PackedPredictions
+  readonly feedback: readonly Feedback[]
+  readonly at: number
+}
+
+/** What the gateway sends to its traffic writer. */
+export type ToWriter =
+  | Commit
+  | { readonly kind: 'replay', readonly id: number, readonly rolloutId: string }
+  | { readonly kind: 'prune', readonly id: number, readonly keep: readonly string[], readonly before: number }
+  | { readonly kind: 'close', readonly id: number }
+
+/** One row of a replay: a prediction and the numeric feedback it has had. */
+export interface ReplayedPrediction {
+  readonly prediction: Prediction
+  readonly values: Readonly<Record<string, number>>
+}
+
+export type FromWriter =
+  | { readonly kind: 'opened', readonly lost: number, readonly total: number }
+  | { readonly kind: 'committed', readonly id: number, readonly results: readonly FeedbackResult[] }
+  | { readonly kind: 'replayed', readonly id: number, readonly rows: readonly ReplayedPrediction[], readonly isLast: boolean }
+  | { readonly kind: 'done', readonly id: number }
+  | { readonly kind: 'failed', readonly id: number, readonly message: string }

@@ -1,0 +1,143 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import Database from 'better-sqlite3'
+import type { Feedback, FeedbackResult, Prediction, ReplayedPrediction } from './messages.js'
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS prediction (
+    seq INTEGER PRIMARY KEY, request_id TEXT NOT NULL, rollout_id TEXT NOT NULL, at INTEGER NOT NULL,
+    stage INTEGER NOT NULL, weight_bps INTEGER NOT NULL, arm TEXT NOT NULL, bucket INTEGER,
+    failed INTEGER NOT NULL, latency_ms REAL NOT NULL
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS prediction_request ON prediction (request_id);
+  CREATE INDEX IF NOT EXISTS prediction_rollout ON prediction (rollout_id);
+  CREATE TABLE IF NOT EXISTS feedback (
+    seq INTEGER NOT NULL REFERENCES prediction ON DELETE CASCADE, key TEXT NOT NULL, value REAL, label TEXT,
+    at INTEGER NOT NULL, PRIMARY KEY (seq, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS progress (id INTEGER PRIMARY KEY CHECK (id = 1), total INTEGER NOT NULL) STRICT;
+  INSERT OR IGNORE INTO progress VALUES (1, 0);
+`
+
+/** Feedback keys share a table with the label, which has a name no key can have. */
+const LABEL = ''
+
+interface Row {
+  seq: number,
+  request_id: string,
+  rollout_id: string,
+  at: number,
+  stage: number,
+  weight_bps: number
+  arm: 'champion' | 'challenger',
+  bucket: number | null,
+  failed: number,
+  latency_ms: number
+}
+
+const fromRow = (row: Row): Prediction => ({
+  requestId: row.request_id,
+  rolloutId: row.rollout_id,
+  at: row.at,
+  stage: row.stage,
+  weightBps: row.weight_bps,
+  arm: row.arm,
+  bucket: row.bucket,
+  failed: row.failed === 1,
+  latencyMs: row.latency_ms
+})
+
+/**
+ * Predictions of trials and the feedback about them, in a database of their own with a single writer. Predictions
+ * survive a killed process once committed; feedback also survives a power cut.
+ */
+export class TrafficStore {
+  readonly #db: Database.Database
+  readonly #insert: Database.Statement<unknown[]>
+  readonly #find: Database.Statement<[string], Row>
+  readonly #insertFeedback: Database.Statement<unknown[]>
+  readonly #commit: (predictions: readonly Prediction[], feedback: readonly Feedback[], at: number) => FeedbackResult[]
+
+  constructor (path: string) {
+    this.#db = new Database(path, { timeout: 5_000 })
+    this.#db.pragma('journal_mode = WAL')
+    this.#db.pragma('foreign_keys = ON')
+    this.#db.exec(SCHEMA)
+    this.#insert = this.#db.prepare(`INSERT INTO prediction
+      (request_id, rollout_id, at, stage, weight_bps, arm, bucket, failed, latency_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+    this.#find = this.#db.prepare('SELECT * FROM prediction WHERE request_id = ? ORDER BY seq LIMIT 1')
+    this.#insertFeedback = this.#db.prepare('INSERT OR IGNORE INTO feedback VALUES (?, ?, ?, ?, ?)')
+    this.#commit = this.#db.transaction((
+      predictions: readonly Prediction[], feedback: readonly Feedback[], now: number
+    ) => {
+      for (const { requestId, rolloutId, at, stage, weightBps, arm, bucket, failed, latencyMs } of predictions) {
+        this.#insert.run(requestId, rolloutId, at, stage, weightBps, arm, bucket, failed ? 1 : 0, latencyMs)
+      }
+      if (predictions.length > 0) this.#db.prepare('UPDATE progress SET total = total + ?').run(predictions.length)
+      return feedback.map((item) => this.#accept(item, now))
+    })
+  }
+
+  /** Predictions ever counted here; compared with what was ever accepted, the difference was lost. */
+  get total (): number {
+    return (this.#db.prepare('SELECT total FROM progress').get() as { total: number }).total
+  }
+
+  set total (total: number) {
+    this.#db.prepare('UPDATE progress SET total = ?').run(total)
+  }
+
+  /** Writes both in one transaction, predictions first, so that feedback finds them. */
+  commit (predictions: readonly Prediction[], feedback: readonly Feedback[], at: number): FeedbackResult[] {
+    this.#db.pragma(`synchronous = ${feedback.length > 0 ? 'FULL' : 'NORMAL'}`)
+    return this.#commit(predictions, feedback, at)
+  }
+
+  /** Every prediction of a rollout in order, with its numeric feedback. */
+  * replay (rolloutId: string): Generator<ReplayedPrediction> {
+    const rows = this.#db.prepare<[string], Row & { reported: string | null }>(`SELECT p.*,
+      (SELECT json_group_object(f.key, f.value) FROM feedback f WHERE f.seq = p.seq AND f.key <> '${LABEL}') AS reported
+      FROM prediction p WHERE p.rollout_id = ? ORDER BY p.seq`)
+    for (const row of rows.iterate(rolloutId)) {
+      yield { prediction: fromRow(row), values: JSON.parse(row.reported ?? '{}') as Record<string, number> }
+    }
+  }
+
+  /** Forgets predictions made before `before` (ms) but for those of the rollouts named in `keep`. */
+  prune (keep: readonly string[], before: number): void {
+    this.#db.prepare(`DELETE FROM prediction WHERE at < ? AND rollout_id NOT IN (${keep.map(() => '?').join(', ')})`)
+      .run(before, ...keep)
+  }
+
+  close (): void {
+    this.#db.close()
+  }
+
+  #accept (feedback: Feedback, at: number): FeedbackResult {
+    const row = this.#find.get(feedback.requestId)
+    if (row === undefined) return { prediction: null, accepted: [], duplicates: [] }
+    const accepted: string[] = []
+    const duplicates: string[] = []
+    for (const [key, value] of Object.entries(feedback.values)) {
+      const { changes } = this.#insertFeedback.run(row.seq, key, value, null, at);
+      (changes === 1 ? accepted : duplicates).push(key)
+    }
+    if (feedback.label !== null) this.#insertFeedback.run(row.seq, LABEL, null, feedback.label, at)
+    return { prediction: fromRow(row), accepted, duplicates }
+  }
+}
+
+/**
+ * The count that the gateway keeps beside the database: predictions it has accepted, written before they are
+ * committed. It outlives a killed process, so that what a kill loses is known. 0 when the file is new.
+ */
+export function readAccepted (path: string): number {
+  const file = openSync(path, 'a+', 0o600)
+  try {
+    if (fstatSync(file).size < 8) return 0
+    const bytes = Buffer.alloc(8)
+    readSync(file, bytes, 0, 8, 0)
+    return Number(bytes.readBigUInt64LE())
+  } finally {
+    closeSync(file)
+  }
+}

@@ -1,0 +1,99 @@
+import { LogHistogram } from '../../evaluators/statistics/histogram.js'
+import { Moments } from '../../evaluators/statistics/moments.js'
+import type { AnalysisSpec, ArmEvidence, Evidence, MetricSpec, Stratum } from '../../evaluators/verdict.js'
+import type { Arm } from '../routing/assign.js'
+
+/** A time block of a stratum, ms: a trend within it cannot be told from an effect, so it is kept short. */
+const BLOCK_MS = 3_600_000
+
+/** Where an observation belongs: the visit of a weight it was routed under, its time, its arm and session bucket. */
+export interface Place {
+  readonly stage: number
+  readonly weightBps: number
+  readonly at: number
+  readonly arm: Arm
+  readonly bucket: number
+}
+
+type Accumulators = Map<string, Moments | LogHistogram>
+
+interface Cell {
+  readonly stage: number
+  readonly weightBps: number
+  readonly block: number
+  readonly arms: Readonly<Record<Arm, Accumulators>>
+}
+
+/**
+ * The sufficient statistics of one rollout, per stratum (weight visit x time block) and arm, from the first request on.
+ * Only the metrics of the spec are kept. Memory: a few kilobytes per stratum.
+ */
+export class Windows {
+  readonly #metrics: readonly MetricSpec[]
+  readonly #cells = new Map<string, Cell>()
+
+  constructor (spec: AnalysisSpec | null) {
+    this.#metrics = spec?.metrics ?? []
+  }
+
+  /** Counts one request; `latencyMs` only of answered ones. */
+  request (place: Place, failed: boolean, latencyMs: number): void {
+    for (const metric of this.#metrics) {
+      if (metric.source === 'errors') this.#moments(place, metric.name).add(failed ? 1 : 0, place.bucket)
+      if (metric.source === 'latency' && !failed) this.#histogram(place, metric.name).add(latencyMs)
+    }
+  }
+
+  /** Counts one value of feedback under the place of the request it is about. */
+  feedback (place: Place, key: string, value: number): void {
+    for (const metric of this.#metrics) {
+      if (metric.source === 'feedback' && metric.key === key) this.#moments(place, metric.name).add(value, place.bucket)
+    }
+  }
+
+  /** What `decide` looks at, as plain data. */
+  evidence (stage: number, breaker: string | null): Evidence {
+    const strata: Stratum[] = [...this.#cells.values()].map((cell) => ({
+      stage: cell.stage,
+      weightBps: cell.weightBps,
+      block: cell.block,
+      champion: summarise(cell.arms.champion),
+      challenger: summarise(cell.arms.challenger)
+    }))
+    return { stage, strata, breaker }
+  }
+
+  #moments (place: Place, metric: string): Moments {
+    return this.#accumulator(place, metric, () => new Moments()) as Moments
+  }
+
+  #histogram (place: Place, metric: string): LogHistogram {
+    return this.#accumulator(place, metric, () => new LogHistogram()) as LogHistogram
+  }
+
+  #accumulator (place: Place, metric: string, make: () => Moments | LogHistogram): Moments | LogHistogram {
+    const arm = this.#cell(place).arms[place.arm]
+    let accumulator = arm.get(metric)
+    if (accumulator === undefined) arm.set(metric, accumulator = make())
+    return accumulator
+  }
+
+  #cell (place: Place): Cell {
+    const block = Math.floor(place.at / BLOCK_MS)
+    const key = `${place.stage}:${block}`
+    let cell = this.#cells.get(key)
+    if (cell === undefined) {
+      const arms = { champion: new Map() as Accumulators, challenger: new Map() as Accumulators }
+      this.#cells.set(key, cell = { stage: place.stage, weightBps: place.weightBps, block, arms })
+    }
+    return cell
+  }
+}
+
+function summarise (accumulators: Accumulators): Record<string, ArmEvidence> {
+  const entries = [...accumulators].map(([name, accumulator]): [string, ArmEvidence] => [
+    name,
+    accumulator instanceof Moments ? { moments: accumulator.summary() } : { histogram: accumulator.toJSON() }
+  ])
+  return Object.fromEntries(entries)
+}

@@ -1,0 +1,56 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import type { FromWriter, ReplayedPrediction, ToWriter } from './messages.js'
+import { unpackPredictions } from './packing.js'
+import { readAccepted, TrafficStore } from './store.js'
+
+/** Rows of a replay per message. */
+const REPLAY_CHUNK = 5_000
+
+const port = parentPort!
+const { databasePath, acceptedPath } = workerData as { databasePath: string, acceptedPath: string }
+const store = new TrafficStore(databasePath)
+const send = (message: FromWriter): void => { port.postMessage(message) }
+
+const lost = Math.max(0, readAccepted(acceptedPath) - store.total)
+if (lost > 0) store.total += lost
+send({ kind: 'opened', lost, total: store.total })
+
+port.on('message', (message: ToWriter) => {
+  try {
+    handle(message)
+  } catch (error) {
+    send({ kind: 'failed', id: message.id, message: error instanceof Error ? error.message : String(error) })
+  }
+})
+
+function handle (message: ToWriter): void {
+  switch (message.kind) {
+    case 'commit': {
+      const results = store.commit(unpackPredictions(message.predictions), message.feedback, message.at)
+      send({ kind: 'committed', id: message.id, results })
+      return
+    }
+    case 'replay': return replay(message.id, message.rolloutId)
+    case 'prune': {
+      store.prune(message.keep, message.before)
+      send({ kind: 'done', id: message.id })
+      return
+    }
+    case 'close': {
+      store.close()
+      send({ kind: 'done', id: message.id })
+      port.close()
+    }
+  }
+}
+
+function replay (id: number, rolloutId: string): void {
+  let rows: ReplayedPrediction[] = []
+  for (const row of store.replay(rolloutId)) {
+    rows.push(row)
+    if (rows.length < REPLAY_CHUNK) continue
+    send({ kind: 'replayed', id, rows, isLast: false })
+    rows = []
+  }
+  send({ kind: 'replayed', id, rows, isLast: true })
+}

@@ -1,0 +1,191 @@
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Command, CommanderError } from 'commander'
+import { describe, expect, it } from 'vitest'
+import { digestOf } from '../../registry/blobs.js'
+import { addRegistryCommands } from '../../registry/commands.js'
+import { Registry } from '../../registry/registry.js'
+import { fakeInspect, folderOf, modelBytes, START_MS, temporaryFolder } from '../support/registry-fixtures.js'
+
+/** The commands as a program runs them, with their output instead of a terminal. */
+function commandLine () {
+  const dataDir = temporaryFolder()
+  const warnings: string[] = []
+  const run = async (...words: string[]): Promise<{ json: unknown, text: string }> => {
+    const printed: Array<{ json: unknown, text: string }> = []
+    const program = new Command().exitOverride().configureOutput({ writeErr: () => {} })
+      .option('--json').option('--data-dir <path>', '', dataDir)
+    addRegistryCommands(program, {
+      open: () => Registry.open({ dataDir: program.opts<{ dataDir: string }>().dataDir, now: () => START_MS }),
+      inspect: fakeInspect,
+      actor: () => 'ann',
+      print: (json, text) => printed.push({ json, text: text() }),
+      warn: (line) => warnings.push(line)
+    })
+    try {
+      await program.parseAsync(words, { from: 'user' })
+    } catch (error) {
+      throw Object.assign(error as Error, { printed })
+    }
+    expect(printed).toHaveLength(1)
+    return printed[0]!
+  }
+  const publish = async (version: string, ...words: string[]) =>
+    await run('publish', folderOf({ 'model.onnx': modelBytes(version) }), '--name', 'm', '--version', version, ...words)
+  return { run, publish, dataDir, warnings }
+}
+
+describe('gauntlet publish', () => {
+  it('publishes and prints what it made', async () => {
+    const { publish } = commandLine()
+
+    const { json, text } = await publish('1', '--alias', 'champion')
+
+    expect(json).toMatchObject({
+      status: 'published',
+      name: 'm',
+      version: '1',
+      digest: expect.stringMatching(/^sha256:[0-9a-f]{64}$/),
+      aliases: ['champion'],
+      task: 'tensor',
+      inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 4] }],
+      outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, 3] }],
+      sizeBytes: expect.any(Number),
+      createdAt: START_MS
+    })
+    expect(text.split('\n')[0]).toBe('published m:1')
+    expect(text).toContain('\ninput      x FP32 [-1,4]\noutput     y FP32 [-1,3]')
+  })
+
+  it('takes options before, after and between arguments', async () => {
+    const { run, dataDir } = commandLine()
+    const path = folderOf({ 'model.onnx': modelBytes('1') })
+    const orders = [
+      ['publish', '--name', 'm', '--version', '1', path],
+      ['publish', '--version=1', path, '--name=m'],
+      ['--json', 'publish', path, '--name', 'm', '--version', '1'],
+      ['publish', path, '--name', 'm', '--data-dir', dataDir, '--version', '1', '--json']
+    ]
+    const statuses = []
+    for (const order of orders) statuses.push((await run(...order)).json)
+    expect(statuses).toMatchObject([{ status: 'published' }, { status: 'unchanged' }, { status: 'unchanged' }, { status: 'unchanged' }])
+  })
+
+  it('needs a name and a version, a known task, and whole seconds', async () => {
+    const { run, publish } = commandLine()
+    const wrong = [
+      run('publish', 'x', '--name', 'm'), run('publish', 'x', '--version', '1'), run('publish', '--name', 'm', '--version', '1'),
+      publish('1', '--task', 'chat'), publish('1', '--source-date-epoch', 'now')
+    ]
+    for (const refused of wrong) await expect(refused).rejects.toBeInstanceOf(CommanderError)
+  })
+
+  it('hands on task, reason and source date', async () => {
+    const { publish, run, dataDir } = commandLine()
+    const dated = await publish('1', '--task', 'feature-extraction', '--reason', 'nightly', '--source-date-epoch', '86400')
+    const { digest } = dated.json as { digest: string }
+    const manifest = JSON.parse(readFileSync(join(dataDir, 'registry', 'blobs', 'sha256', digest.slice(7)), 'utf8'))
+    expect(manifest.annotations['org.opencontainers.image.created']).toBe('1970-01-02T00:00:00.000Z')
+    expect((await run('show', 'm:1')).json).toMatchObject({ task: 'feature-extraction' })
+    const registry = Registry.open({ dataDir, now: () => START_MS })
+    expect(registry.audit().list()[0]).toMatchObject({ actor: 'ann', reason: 'nightly' })
+    registry.close()
+  })
+
+  it('warns when the model has no champion yet', async () => {
+    const { publish, warnings } = commandLine()
+    await publish('1')
+    expect(warnings).toEqual(['m has no champion yet, so it is only called by version; set the alias champion'])
+    await publish('2', '--alias', 'champion')
+    expect(warnings).toHaveLength(1)
+  })
+
+  it('throws, not prints, what the registry refuses', async () => {
+    const { run } = commandLine()
+    await expect(run('publish', '/no/such/place', '--name', 'm', '--version', '1')).rejects.toMatchObject({ code: 'SOURCE_NOT_FOUND', printed: [] })
+  })
+})
+
+describe('gauntlet models', () => {
+  it('prints an aligned table and the same as JSON', async () => {
+    const { run, publish } = commandLine()
+    expect(await run('models')).toEqual({ json: [], text: 'no models yet; publish one' })
+    const first = (await publish('1', '--alias', 'champion')).json as { digest: string }
+    const second = (await publish('2.0.0')).json as { digest: string }
+
+    const { json, text } = await run('models')
+
+    expect(json).toMatchObject([{ name: 'm', versions: [{ version: '1', aliases: ['champion'] }, { version: '2.0.0', aliases: [] }], aliases: { champion: '1' } }])
+    expect(text.split('\n')).toEqual([
+      'MODEL  VERSION  ALIASES   PUBLISHED                 DIGEST',
+      `m      1        champion  2023-11-14T22:13:20.000Z  ${first.digest.slice(7, 19)}`,
+      `m      2.0.0    -         2023-11-14T22:13:20.000Z  ${second.digest.slice(7, 19)}`
+    ])
+  })
+})
+
+describe('gauntlet show', () => {
+  it('shows a version by name, version or alias', async () => {
+    const { run, publish } = commandLine()
+    await publish('1', '--alias', 'champion')
+    await publish('2', '--alias', 'blue')
+
+    const versions = []
+    for (const reference of ['m', 'm:2', 'm@blue']) versions.push((await run('show', reference)).json)
+
+    expect(versions).toMatchObject([{ version: '1' }, { version: '2' }, { version: '2', aliases: ['blue'] }])
+    await expect(run('show', 'q')).rejects.toMatchObject({ code: 'MODEL_NOT_FOUND' })
+  })
+
+  it('does not let a hostile tensor name reach the terminal', async () => {
+    const { run } = commandLine()
+    const path = folderOf({ 'model.onnx': modelBytes('1', { inputs: [{ name: 'x\u001b[2J', datatype: 'FP32', shape: [1] }] }) })
+    const { text } = await run('publish', path, '--name', 'm', '--version', '1')
+    expect(text).toContain('input      x?[2J FP32 [1]')
+  })
+})
+
+describe('gauntlet alias set', () => {
+  it('moves an alias and says from where', async () => {
+    const { run, publish } = commandLine()
+    await publish('1', '--alias', 'champion')
+    await publish('2')
+
+    expect(await run('alias', 'set', 'm', 'champion', '2', '--reason', 'better')).toEqual({
+      json: { name: 'm', alias: 'champion', version: '2', previous: '1' }, text: 'm@champion is now 2 (was 1)'
+    })
+    expect((await run('alias', 'set', '--reason', 'again', 'm', 'champion', '2')).text).toBe('m@champion is 2 already')
+    expect((await run('alias', 'set', 'm', '--reason', 'new', 'blue', '1')).text).toBe('m@blue is now 1')
+    await expect(run('alias', 'set', 'm', 'champion', '1')).rejects.toBeInstanceOf(CommanderError)
+  })
+
+  it('moves the champion to another signature only when told to', async () => {
+    const { run, publish } = commandLine()
+    await publish('1', '--alias', 'champion')
+    const path = folderOf({ 'model.onnx': modelBytes('w', { inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 5] }] }) })
+    await run('publish', path, '--name', 'm', '--version', 'w')
+
+    await expect(run('alias', 'set', 'm', 'champion', 'w', '--reason', 'r')).rejects.toMatchObject({ code: 'SIGNATURE_CHANGED' })
+    await run('alias', 'set', 'm', 'champion', 'w', '--reason', 'r', '--allow-signature-change')
+    expect((await run('show', 'm')).json).toMatchObject({ version: 'w' })
+  })
+})
+
+describe('gauntlet verify', () => {
+  it('prints every blob, and throws after printing when one is damaged', async () => {
+    const { run, publish, dataDir } = commandLine()
+    await publish('1', '--alias', 'champion')
+    const good = await run('verify', 'm:1')
+    expect(good.json).toMatchObject({ name: 'm', version: '1', ok: true })
+    expect(good.text.split('\n')[0]).toBe('STATUS  BYTES  DIGEST        PATH')
+
+    const blob = join(dataDir, 'registry', 'blobs', 'sha256', digestOf(modelBytes('1')).slice(7))
+    chmodSync(blob, 0o644)
+    writeFileSync(blob, 'something else')
+
+    const failed = await run('verify', 'm').then(() => null, (error) => error)
+    expect(failed).toMatchObject({ code: 'DIGEST_MISMATCH', message: expect.stringContaining(`m:1 failed verification: blob ${digestOf(modelBytes('1'))} (model.onnx)`) })
+    expect(failed.printed[0].json).toMatchObject({ ok: false })
+    expect(failed.printed[0].text).toMatch(/^damaged .* model\.onnx$/m)
+  })
+})

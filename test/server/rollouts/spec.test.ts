@@ -1,0 +1,134 @@
+import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { SpecError } from '../../../server/rollouts/faults.js'
+import { durationMs, parseRolloutSpec } from '../../../server/rollouts/spec.js'
+
+const DOCUMENT = `
+model: ticket-triage
+challenger: "2.0.0"
+affinity: { keys: ["header:x-session-id", "cookie:gauntlet_session"], mode: hash }
+strategy:
+  canary:
+    steps:
+      - setWeight: 20
+      - pause: { duration: 5s }
+      - analysis: {}
+      - setWeight: 50
+      - pause: {}
+      - analysis: {}
+analysis:
+  alpha: 0.05
+  mode: superiority
+  minSamples: 200
+  metrics:
+    - { name: errors,   source: errors,                     role: critical, margin: { absolute: 0.01 } }
+    - { name: p95,      source: latency, quantile: 0.95,    role: critical, margin: { relative: 0.5 } }
+    - { name: accuracy, source: feedback, key: correct,     role: primary,  direction: up, margin: { absolute: 0.02 } }
+breaker: { maxErrorRate: 0.5, minRequests: 20, windowSeconds: 10 }
+onFailure: rollback
+promotion: automatic
+`
+
+const changed = (change: (document: never) => void): unknown => {
+  const document: unknown = parse(DOCUMENT)
+  change(document as never)
+  return document
+}
+
+function faultsOf (document: unknown): Record<string, string> {
+  try {
+    parseRolloutSpec(document)
+  } catch (error) {
+    if (error instanceof SpecError) return Object.fromEntries(error.faults.map(({ path, message }) => [path, message]))
+    throw error
+  }
+  return {}
+}
+
+interface Draft {
+  model?: string,
+  challenger: unknown,
+  extra?: number,
+  onFailure: string
+  affinity: { keys: string[], mode: string }
+  strategy: { canary: { steps: Record<string, unknown>[] } }
+  analysis?: { alpha: number, mode: string, metrics: Record<string, unknown>[] }
+}
+
+describe('parseRolloutSpec', () => {
+  it('compiles the steps of a canary', () => {
+    const { steps, minDurationMs } = parseRolloutSpec(parse(DOCUMENT))
+
+    expect(steps).toEqual([
+      { kind: 'setWeight', weightBps: 2_000 },
+      { kind: 'pause', durationMs: 5_000 },
+      { kind: 'analysis' },
+      { kind: 'setWeight', weightBps: 5_000 },
+      { kind: 'pause', durationMs: null },
+      { kind: 'analysis' }
+    ])
+    expect(minDurationMs).toBe(0)
+  })
+
+  it('gives itself back: a stored spec compiles to the same plan', () => {
+    const plan = parseRolloutSpec(parse(DOCUMENT))
+
+    expect(parseRolloutSpec(JSON.parse(JSON.stringify(plan.spec)))).toEqual(plan)
+  })
+
+  it('fills what a short document leaves out', () => {
+    const { spec, analysis } = parseRolloutSpec({ model: 'm', challenger: '2', strategy: { canary: { steps: [{ setWeight: 5 }] } } })
+
+    expect(spec).toMatchObject({ onFailure: 'rollback', promotion: 'automatic', breaker: { minRequests: 20 }, affinity: { mode: 'hash' } })
+    expect(analysis).toBeNull()
+  })
+
+  it('names every wrong path of a document at once', () => {
+    const faults = faultsOf(changed((d: Draft) => {
+      delete d.model
+      d.challenger = 2
+      d.extra = 1
+      d.onFailure = 'explode'
+      d.strategy.canary.steps[0] = { setWeight: 120 }
+      d.strategy.canary.steps[1] = { pause: { duration: 'soon' } }
+      d.analysis!.alpha = 2
+    }))
+
+    expect(Object.keys(faults).sort()).toEqual([
+      'analysis.alpha', 'challenger', 'extra', 'model', 'onFailure', 'strategy.canary.steps[0].setWeight', 'strategy.canary.steps[1].pause.duration'
+    ])
+    expect(faults['onFailure']).toBe('must be one of "rollback", "pause"')
+    expect(faults['extra']).toBe('is not a known field')
+    expect(faults['model']).toBe('is required')
+  })
+
+  it.each<[string, (d: Draft) => void]>([
+    ['strategy.canary.steps[0]', (d) => { d.strategy.canary.steps[0] = { setWeight: 20, analysis: {} } }],
+    ['strategy.canary.steps[2]', (d) => { d.strategy.canary.steps[0] = { setWeight: 100 } }],
+    ['analysis', (d) => { delete d.analysis }],
+    ['affinity.keys[1]', (d) => { d.affinity.keys[1] = 'ip:client' }],
+    ['affinity.mode', (d) => { d.affinity.mode = 'pin' }],
+    ['analysis.metrics[0].margin', (d) => { delete d.analysis!.metrics[0]!['margin'] }],
+    ['analysis.metrics[0].key', (d) => { d.analysis!.metrics[0]!['key'] = 'x' }],
+    ['analysis.metrics[0].direction', (d) => { d.analysis!.metrics[0]!['direction'] = 'up' }],
+    ['analysis.metrics[0].source', (d) => { d.analysis!.metrics[0]!['source'] = 'vibes' }],
+    ['analysis.metrics[1].quantile', (d) => { delete d.analysis!.metrics[1]!['quantile'] }],
+    ['analysis.metrics[1].name', (d) => { d.analysis!.metrics[1]!['name'] = 'errors' }],
+    ['analysis.metrics[2].key', (d) => { delete d.analysis!.metrics[2]!['key'] }],
+    ['analysis.metrics[2].direction', (d) => { delete d.analysis!.metrics[2]!['direction'] }],
+    ['analysis.metrics[2].margin', (d) => { d.analysis!.metrics[2]!['margin'] = { absolute: 1, relative: 1 } }],
+    ['analysis.metrics', (d) => { d.analysis!.metrics.pop() }]
+  ])('refuses a wrong %s', (path, change) => {
+    expect(Object.keys(faultsOf(changed(change as never)))).toContain(path)
+  })
+
+  it.each([null, [], 'text', 1])('refuses %j as a document', (document) => {
+    expect(faultsOf(document)).toEqual({ '': 'expected an object with model, challenger and strategy' })
+  })
+})
+
+describe('durationMs', () => {
+  it.each([['500ms', 500], ['5s', 5_000], ['1.5m', 90_000], ['1h', 3_600_000], ['1d', 86_400_000], [10, 10_000]])('reads %j', (text, ms) => {
+    expect(durationMs(text)).toBe(ms)
+  })
+})

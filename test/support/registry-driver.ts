@@ -1,0 +1,49 @@
+/**
+ * A process that works on a registry as its parent says: one JSON action per line of standard input, one JSON line per
+ * step and result on standard output, written at once so that a kill loses none. Run by tests only.
+ */
+import { writeSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { Registry } from '../../registry/registry.js'
+import { fakeInspect } from './registry-fake-model.js'
+import type { DriverAction } from './registry-process.js'
+
+let registry: Registry | null = null
+
+function say (line: object): void {
+  writeSync(1, `${JSON.stringify(line)}\n`)
+}
+
+async function act (action: DriverAction): Promise<unknown> {
+  if ('open' in action) {
+    registry?.close()
+    say({ step: 'opening' })
+    registry = Registry.open({ dataDir: action.open, now: Date.now })
+    return 'open'
+  }
+  if (registry === null) throw new Error('open first')
+  if ('materialise' in action) return (await registry.materialise('m', action.materialise)).directory
+  const { path, version, alias } = action.publish
+  const { status, detail } = await registry.publish({
+    path,
+    name: 'm',
+    version,
+    actor: 'driver',
+    ...(alias === undefined ? {} : { alias }),
+    onStep: (step) => {
+      say({ step })
+      if (step === action.dieAt) process.kill(process.pid, 'SIGKILL')
+    }
+  }, fakeInspect)
+  return { status, digest: detail.digest }
+}
+
+say({ step: 'ready' })
+for await (const line of createInterface({ input: process.stdin })) {
+  const action = JSON.parse(line) as DriverAction
+  try {
+    say({ action, result: await act(action) })
+  } catch (error) {
+    say({ action, error: (error as { code?: string }).code ?? String(error) })
+  }
+}
