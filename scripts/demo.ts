@@ -61,7 +61,11 @@ async function main (): Promise<number> {
   }
 }
 
-async function publish (dataDir: string, versions: readonly { version: string, path: string }[], say: Progress): Promise<void> {
+async function publish (
+  dataDir: string,
+  versions: readonly { version: string, path: string }[],
+  say: Progress
+): Promise<void> {
   const registry = Registry.open({ dataDir, now: Date.now })
   try {
     for (const { version, path } of versions) {

@@ -15,7 +15,17 @@ import { PACKAGE_VERSION } from './version.js'
 
 /** Exit codes: stable, and listed in the manual. */
 export const EXIT = {
-  ok: 0, unexpected: 1, usage: 2, notFound: 3, validation: 4, auth: 5, refused: 6, verification: 7, unavailable: 8, conflict: 9, interrupted: 130
+  ok: 0,
+  unexpected: 1,
+  usage: 2,
+  notFound: 3,
+  validation: 4,
+  auth: 5,
+  refused: 6,
+  verification: 7,
+  unavailable: 8,
+  conflict: 9,
+  interrupted: 130
 } as const
 
 const VERIFICATION = new Set<string>(['DIGEST_MISMATCH', 'BLOB_MISSING', 'LAYOUT_CORRUPT'])
@@ -68,7 +78,9 @@ function buildProgram (signal: AbortSignal): Command {
 function exitCodeOf (error: unknown): number {
   if (error instanceof SpecError) return EXIT.validation
   if (error instanceof ApiError) return exitCodeOfStatus(error.status)
-  if (!(error instanceof RegistryError || error instanceof ModelsError || error instanceof GatewayError)) return EXIT.unexpected
+  if (!(error instanceof RegistryError || error instanceof ModelsError || error instanceof GatewayError)) {
+    return EXIT.unexpected
+  }
   if (VERIFICATION.has(error.code)) return EXIT.verification
   if (error.code === 'SOURCE_NOT_FOUND') return EXIT.notFound
   if (error.code === 'LOAD_FAILED') return EXIT.validation

@@ -71,7 +71,9 @@ const OPAQUE: Problem = { status: 500, code: 'INTERNAL', detail: 'internal error
 const SHOWN = new Set<string>(['INFERENCE_FAILED'])
 const RETRY_AFTER_SECONDS = 1
 
-/** What HTTP says of an error. Statuses of 500 never show an inner message, but for a failure of the user's own model. */
+/**
+ * What HTTP says of an error. Statuses of 500 never show an inner message, but for a failure of the user's own model.
+ */
 export function classify (error: unknown): Problem {
   if (error instanceof SpecError) return { status: 400, code: 'BAD_SPEC', detail: error.message, faults: error.faults }
   if (error instanceof RegistryError || error instanceof ModelsError || error instanceof GatewayError) {
@@ -84,7 +86,9 @@ export function classify (error: unknown): Problem {
   return OPAQUE
 }
 
-/** `/v2` speaks the Open Inference Protocol (`{ error }`); every other path speaks RFC 9457. Faults of ours are logged. */
+/**
+ * `/v2` speaks the Open Inference Protocol (`{ error }`); every other path speaks RFC 9457. Faults of ours are logged.
+ */
 export function errorHandler (log: Log) {
   return (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const problem = classify(error)
@@ -103,12 +107,14 @@ export function handleNotFound (request: FastifyRequest, reply: FastifyReply): F
   return sendProblem({ status: 404, code: 'NOT_FOUND', detail }, request, reply)
 }
 
-function sendProblem ({ status, code, detail, faults }: Problem, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+function sendProblem (problem: Problem, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const { status, code, detail, faults } = problem
   reply.header('x-request-id', request.id)
   if (/^\/v2(\/|\?|$)/.test(request.url)) {
     return reply.code(status).type('application/json').send(JSON.stringify({ error: detail, code }))
   }
   const type = `urn:gauntlet:problem:${code.toLowerCase().replaceAll('_', '-')}`
-  const body = { type, title: code, status, detail, instance: request.url, ...faults === undefined ? {} : { errors: faults } }
+  const errors = faults === undefined ? {} : { errors: faults }
+  const body = { type, title: code, status, detail, instance: request.url, ...errors }
   return reply.code(status).type('application/problem+json').send(JSON.stringify(body))
 }

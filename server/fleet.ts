@@ -19,8 +19,8 @@ interface Wanted { readonly champion: string | null, readonly previous: string |
 const keyOf = (model: string, version: string): string => `${model}:${version}`
 
 /**
- * The live versions and the routing snapshot. Keeps warm what the aliases and the open trials ask for: the champion, the
- * champion before it, every challenger on trial; a version that takes over answers only once it is warm.
+ * The live versions and the routing snapshot. Keeps warm what the aliases and the open trials ask for: the champion,
+ * the champion before it, every challenger on trial; a version that takes over answers only once it is warm.
  */
 export class Fleet {
   readonly #registry: Registry
@@ -119,7 +119,13 @@ export class Fleet {
   #desired (): Map<string, { model: string, version: string }> {
     const desired = new Map<string, { model: string, version: string }>()
     for (const [model, { champion, previous }] of this.#wanted) {
-      const versions = [champion, previous, this.#serving.get(model), this.#forced.get(model), this.#trials.get(model)?.challenger]
+      const versions = [
+        champion,
+        previous,
+        this.#serving.get(model),
+        this.#forced.get(model),
+        this.#trials.get(model)?.challenger
+      ]
       for (const version of versions) if (version != null) desired.set(keyOf(model, version), { model, version })
     }
     return desired
@@ -160,7 +166,9 @@ export class Fleet {
       for (const target of this.#targets.values()) {
         if (target.live.spec.name === model) versions.set(target.version, target)
       }
-      routes.set(model, { model, champion: this.#champion(model, versions), trial: this.#trial(model, versions), versions })
+      const champion = this.#champion(model, versions)
+      const trial = this.#trial(model, versions)
+      routes.set(model, { model, champion, trial, versions })
     }
     return routes
   }

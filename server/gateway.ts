@@ -33,7 +33,9 @@ export interface Gateway {
 export async function startGateway (config: Config, log: Log): Promise<Gateway> {
   const now = Date.now
   const registry = Registry.open({ dataDir: config.dataDir, now, newId: () => randomBytes(5).toString('hex') })
-  const traffic = await TrafficLog.open({ dataDir: config.dataDir, flushMs: config.trafficFlushMs, queueMax: config.trafficQueueMax, now })
+  const traffic = await TrafficLog.open({
+    dataDir: config.dataDir, flushMs: config.trafficFlushMs, queueMax: config.trafficQueueMax, now
+  })
   if (traffic.lost > 0) log('warn', 'predictions were lost when the gateway was killed', { count: traffic.lost })
   const pool = new ModelPool({
     queueMax: config.queueMax,
@@ -46,9 +48,17 @@ export async function startGateway (config: Config, log: Log): Promise<Gateway> 
     log
   })
   const fleet = new Fleet(registry, pool, log)
-  const metrics: Metrics = createMetrics({ hosts: () => pool.list(), traffic: () => traffic, weights: () => weights(fleet) })
+  const metrics: Metrics = createMetrics({
+    hosts: () => pool.list(), traffic: () => traffic, weights: () => weights(fleet)
+  })
   const controller = new RolloutController({
-    registry, fleet, traffic, now, log, newSalt: () => randomBytes(8).toString('hex'), onEnd: ({ model, state }) => { metrics.rollouts.inc({ model, state }) }
+    registry,
+    fleet,
+    traffic,
+    now,
+    log,
+    newSalt: () => randomBytes(8).toString('hex'),
+    onEnd: ({ model, state }) => { metrics.rollouts.inc({ model, state }) }
   })
   const inference = new Inference({
     snapshot: () => fleet.snapshot(),
@@ -60,7 +70,15 @@ export async function startGateway (config: Config, log: Log): Promise<Gateway> 
     mustExist: (model, version) => { registry.show(model, version) }
   })
   const app = await buildApp({
-    registry, fleet, inference, controller, traffic, metrics, version: PACKAGE_VERSION, bodyMaxBytes: config.bodyMaxBytes, log
+    registry,
+    fleet,
+    inference,
+    controller,
+    traffic,
+    metrics,
+    version: PACKAGE_VERSION,
+    bodyMaxBytes: config.bodyMaxBytes,
+    log
   })
   fleet.sync()
   await controller.restore()
@@ -131,7 +149,8 @@ function weights (fleet: Fleet) {
     const rollout = trial?.rolloutId ?? ''
     const challenger = trial?.weightBps ?? 0
     const rows = [{ model, version: champion.version, rollout, weightBps: 10_000 - challenger }]
-    return trial === null ? rows : [...rows, { model, version: trial.challenger.version, rollout, weightBps: challenger }]
+    if (trial === null) return rows
+    return [...rows, { model, version: trial.challenger.version, rollout, weightBps: challenger }]
   })
 }
 

@@ -96,7 +96,8 @@ export class Inference {
   }
 
   async #defend (
-    call: InferenceCall, trial: Trial<LiveModel>, champion: Target<LiveModel>, { bucket, source }: Assignment, deadlineAt: number
+    call: InferenceCall, trial: Trial<LiveModel>, champion: Target<LiveModel>, { bucket, source }: Assignment,
+    deadlineAt: number
   ): Promise<InferenceAnswer> {
     const startedAt = performance.now()
     try {
@@ -109,9 +110,10 @@ export class Inference {
     }
   }
 
-  /** The challenger's turn. Whatever goes wrong on its side counts against it, and the user gets the champion's answer. */
+  /** The challenger's turn. What goes wrong on its side counts against it, and the user gets the champion's answer. */
   async #challenge (
-    call: InferenceCall, trial: Trial<LiveModel>, champion: Target<LiveModel>, { bucket, source }: Assignment, deadlineAt: number
+    call: InferenceCall, trial: Trial<LiveModel>, champion: Target<LiveModel>, { bucket, source }: Assignment,
+    deadlineAt: number
   ): Promise<InferenceAnswer> {
     const { challenger, rolloutId } = trial
     const startedAt = performance.now()
@@ -138,7 +140,8 @@ export class Inference {
     checkCall(call, live)
     const startedAt = performance.now()
     try {
-      const answer = await live.infer(call.inputs, { deadlineAt, retryOnCrash, ...call.outputs.length > 0 ? { outputs: call.outputs } : {} })
+      const wanted = call.outputs.length > 0 ? { outputs: call.outputs } : {}
+      const answer = await live.infer(call.inputs, { deadlineAt, retryOnCrash, ...wanted })
       metrics.latency.observe({ model, version, arm }, (performance.now() - startedAt) / 1_000)
       metrics.requests.inc({ model, version, arm, outcome: 'ok' })
       return answer

@@ -4,10 +4,17 @@ import type { LiveModel } from '../models/pool.js'
 /** Upper bounds of the latency histogram, seconds. */
 const LATENCY_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
+interface Weight {
+  readonly model: string
+  readonly version: string
+  readonly rollout: string
+  readonly weightBps: number
+}
+
 export interface MetricsSources {
   readonly hosts: () => readonly LiveModel[]
   readonly traffic: () => { readonly dropped: number, readonly lost: number }
-  readonly weights: () => readonly { readonly model: string, readonly version: string, readonly rollout: string, readonly weightBps: number }[]
+  readonly weights: () => readonly Weight[]
 }
 
 export type Metrics = ReturnType<typeof createMetrics>
@@ -48,32 +55,38 @@ export function createMetrics (sources: MetricsSources) {
     labelNames: ['model', 'state'] as const,
     registers
   })
-  hostGauges(registry, sources)
-  trafficCounters(registry, sources)
-  return { registry, latency, requests, failovers, feedback, rollouts }
+  const collected = [
+    ...hostGauges(registry, sources),
+    weightGauge(registry, sources),
+    ...trafficCounters(registry, sources)
+  ]
+  return { registry, latency, requests, failovers, feedback, rollouts, collected }
 }
 
-function hostGauges (registry: Registry, { hosts, weights }: MetricsSources): void {
-  const gauge = (name: string, help: string, read: (host: LiveModel) => number): void => {
-    void new Gauge({
-      name,
-      help,
-      labelNames: ['model', 'version'] as const,
-      registers: [registry],
-      collect () {
-        this.reset()
-        for (const live of hosts()) this.set({ model: live.spec.name, version: live.spec.version }, read(live))
-      }
-    })
-  }
-  gauge('gauntlet_host_ready', '1 when the host of a version is warm', (live) => live.state === 'ready' ? 1 : 0)
-  gauge('gauntlet_queue_depth', 'Requests waiting for a host', (live) => live.stats().queueDepth)
-  gauge('gauntlet_host_memory_bytes', 'Resident memory of a host', (live) => live.stats().rssBytes)
-  gauge('gauntlet_host_cpu_seconds', 'CPU time of a host since it started', (live) => live.stats().cpuSeconds)
-  gauge('gauntlet_host_restarts', 'Restarts of a host', (live) => live.stats().restarts)
-  gauge('gauntlet_host_batches', 'Batches a host has run', (live) => live.stats().batches)
-  gauge('gauntlet_host_rows', 'Rows a host has run', (live) => live.stats().rows)
-  void new Gauge({
+function hostGauges (registry: Registry, { hosts }: MetricsSources) {
+  const gauge = (name: string, help: string, read: (host: LiveModel) => number) => new Gauge({
+    name,
+    help,
+    labelNames: ['model', 'version'] as const,
+    registers: [registry],
+    collect () {
+      this.reset()
+      for (const live of hosts()) this.set({ model: live.spec.name, version: live.spec.version }, read(live))
+    }
+  })
+  return [
+    gauge('gauntlet_host_ready', '1 when the host of a version is warm', (live) => live.state === 'ready' ? 1 : 0),
+    gauge('gauntlet_queue_depth', 'Requests waiting for a host', (live) => live.stats().queueDepth),
+    gauge('gauntlet_host_memory_bytes', 'Resident memory of a host', (live) => live.stats().rssBytes),
+    gauge('gauntlet_host_cpu_seconds', 'CPU time of a host since it started', (live) => live.stats().cpuSeconds),
+    gauge('gauntlet_host_restarts', 'Restarts of a host', (live) => live.stats().restarts),
+    gauge('gauntlet_host_batches', 'Batches a host has run', (live) => live.stats().batches),
+    gauge('gauntlet_host_rows', 'Rows a host has run', (live) => live.stats().rows)
+  ]
+}
+
+function weightGauge (registry: Registry, { weights }: MetricsSources) {
+  return new Gauge({
     name: 'gauntlet_traffic_weight',
     help: 'Share of the sessions that a version owns, 0 to 1',
     labelNames: ['model', 'version', 'rollout'] as const,
@@ -85,18 +98,26 @@ function hostGauges (registry: Registry, { hosts, weights }: MetricsSources): vo
   })
 }
 
-function trafficCounters (registry: Registry, { traffic }: MetricsSources): void {
-  const counter = (name: string, help: string, read: () => number): void => {
-    void new Counter({
-      name,
-      help,
-      registers: [registry],
-      collect () {
-        this.reset()
-        this.inc(read())
-      }
-    })
-  }
-  counter('gauntlet_predictions_dropped_total', 'Predictions not logged because the writer could not keep up', () => traffic().dropped)
-  counter('gauntlet_predictions_lost_total', 'Predictions that a kill of the gateway lost before their commit', () => traffic().lost)
+function trafficCounters (registry: Registry, { traffic }: MetricsSources) {
+  const counter = (name: string, help: string, read: () => number) => new Counter({
+    name,
+    help,
+    registers: [registry],
+    collect () {
+      this.reset()
+      this.inc(read())
+    }
+  })
+  return [
+    counter(
+      'gauntlet_predictions_dropped_total',
+      'Predictions not logged because the writer could not keep up',
+      () => traffic().dropped
+    ),
+    counter(
+      'gauntlet_predictions_lost_total',
+      'Predictions that a kill of the gateway lost before their commit',
+      () => traffic().lost
+    )
+  ]
 }

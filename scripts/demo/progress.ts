@@ -1,6 +1,8 @@
 import type { RolloutView } from '../../server/routes/rollout-view.js'
 import { metricLine } from '../../server/commands/rollout-text.js'
 
+interface Answers { readonly count: number, readonly failed: number }
+
 /** Writes the demo's story: lines that stay and, on a terminal, a block that is drawn over while a trial runs. */
 export class Progress {
   readonly #isTerminal = process.stdout.isTTY
@@ -17,7 +19,7 @@ export class Progress {
   }
 
   /** The state of a running trial: weight, samples and each metric's interval against its margin. */
-  trial ({ state, weightBps, verdict }: RolloutView, answers: { readonly count: number, readonly failed: number }): void {
+  trial ({ state, weightBps, verdict }: RolloutView, answers: Answers): void {
     const weight = weightBps / 10_000
     const bar = `${'#'.repeat(Math.round(weight * 40))}${'.'.repeat(40 - Math.round(weight * 40))}`
     const head = `challenger ${bar} ${(weight * 100).toFixed(0)} %  ${state}  ${answers.count} answers, ${answers.failed} failed`

@@ -4,6 +4,8 @@ import { seededRandom } from '../support/random.js'
 const CONCURRENT = 24
 const REQUESTS_PER_SESSION = 4
 
+interface Reply { readonly status: number, readonly body: string, readonly requestId: string }
+
 /** Users of the demo: short sessions that classify held-out tickets and report whether the answer was right. */
 export class Sessions {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: CONCURRENT })
@@ -49,7 +51,7 @@ export class Sessions {
     }
   }
 
-  #post (path: string, body: unknown, headers: Record<string, string>): Promise<{ status: number, body: string, requestId: string }> {
+  #post (path: string, body: unknown, headers: Record<string, string>): Promise<Reply> {
     return new Promise((resolve, reject) => {
       const text = JSON.stringify(body)
       const call = request(new URL(path, this.url), {

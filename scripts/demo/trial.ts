@@ -31,8 +31,13 @@ const specification = (model: string, challenger: string) => ({
 })
 
 /** Starts a rollout, drives it with sessions that send feedback, shows how it goes, and gives back how it ended. */
-export async function runTrial ({ url, model, sessions, say, signal }: TrialContext, challenger: string): Promise<RolloutView> {
-  const { id } = await call(`${url}/api/rollouts`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(specification(model, challenger)) })
+export async function runTrial (context: TrialContext, challenger: string): Promise<RolloutView> {
+  const { url, model, sessions, say, signal } = context
+  const { id } = await call(`${url}/api/rollouts`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(specification(model, challenger))
+  })
   say.line(`gauntlet rollout watch ${id} --server ${url}`)
   const stop = new AbortController()
   const driving = sessions.run(AbortSignal.any([stop.signal, signal]))

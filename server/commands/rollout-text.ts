@@ -3,7 +3,8 @@ import type { RolloutView } from './api-client.js'
 type Metric = RolloutView['verdict']['metrics'][number]
 
 /** A rollout in one line. */
-export function rolloutLine ({ id, model, champion, challenger, state, weightBps, verdict, reason }: RolloutView): string {
+export function rolloutLine (view: RolloutView): string {
+  const { id, model, champion, challenger, state, weightBps, verdict, reason } = view
   const samples = verdict.metrics.map((metric) => Math.min(metric.n.champion, metric.n.challenger))
   const least = samples.length === 0 ? '' : `  n >= ${Math.min(...samples)}`
   const said = state === 'progressing' ? verdict.reason : reason

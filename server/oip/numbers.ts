@@ -1,4 +1,6 @@
-/** JSON numbers beyond 2^53 that JSON.parse would round: 16 digits or more, outside strings, no fraction or exponent. */
+/**
+ * JSON numbers beyond 2^53 that JSON.parse would round: 16 digits or more, outside strings, no fraction or exponent.
+ */
 const STRING_OR_LONG_INTEGER = /"(?:\\.|[^"\\])*"|-?\d{16,}(?![\d.eE])/g
 /** Marks an integer that was kept as text. A body that holds the mark itself is parsed the usual way. */
 const MARK = '\u0000int:'

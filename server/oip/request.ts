@@ -26,10 +26,11 @@ export function parseInferBody (body: Buffer): InferBody {
   }
   if (document.id !== undefined && typeof document.id !== 'string') throw new GatewayError('BAD_REQUEST', 'id: expected a string')
   if (!Array.isArray(document.inputs)) throw new GatewayError('BAD_REQUEST', 'inputs: expected an array of tensors')
-  const raw = has64Bit(document.inputs as RawTensor[]) ? (parseWithBigInts(text) as { inputs: RawTensor[] }).inputs : document.inputs
+  const rounded = document.inputs as RawTensor[]
+  const raw = has64Bit(rounded) ? (parseWithBigInts(text) as { inputs: RawTensor[] }).inputs : rounded
   return {
     id: document.id,
-    inputs: (raw as RawTensor[]).map((tensor, index) => decodeTensor(tensor, `inputs[${index}]`)),
+    inputs: raw.map((tensor, index) => decodeTensor(tensor, `inputs[${index}]`)),
     outputs: outputNames(document.outputs),
     document
   }

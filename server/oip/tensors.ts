@@ -7,7 +7,13 @@ export interface RawTensor { name?: unknown, shape?: unknown, datatype?: unknown
 
 type Numeric = Exclude<Datatype, 'BYTES' | 'BOOL' | 'INT64' | 'UINT64' | 'FP16' | 'FP32' | 'FP64'>
 
-const INTEGERS: Readonly<Record<Numeric, { readonly make: (length: number) => TensorData, readonly min: number, readonly max: number }>> = {
+interface IntegerKind {
+  readonly make: (length: number) => TensorData
+  readonly min: number
+  readonly max: number
+}
+
+const INTEGERS: Readonly<Record<Numeric, IntegerKind>> = {
   INT8: { make: (n) => new Int8Array(n), min: -128, max: 127 },
   INT16: { make: (n) => new Int16Array(n), min: -32_768, max: 32_767 },
   INT32: { make: (n) => new Int32Array(n), min: -2_147_483_648, max: 2_147_483_647 },
@@ -47,7 +53,8 @@ export function decodeTensor (raw: RawTensor, place: string): Tensor {
   const fail = (index: number, expected: string): never => {
     throw bad(`${place}.data[${index}] of input "${name}": expected ${expected} for ${datatype}, got ${show(flat[index])}`)
   }
-  return { name, datatype: datatype as Datatype, shape: shape as number[], data: decodeData(flat, datatype as Datatype, fail) }
+  const decoded = decodeData(flat, datatype as Datatype, fail)
+  return { name, datatype: datatype as Datatype, shape: shape as number[], data: decoded }
 }
 
 type Fail = (index: number, expected: string) => never
@@ -61,7 +68,12 @@ function decodeData (flat: readonly unknown[], datatype: Datatype, fail: Fail): 
     case 'FP16': return Uint16Array.from(flat, (value, i) => numberToHalf(float(value, i, fail)))
     case 'FP32': return floats(flat, new Float32Array(flat.length), fail)
     case 'FP64': return floats(flat, new Float64Array(flat.length), fail)
-    default: return integers(flat, datatype, fail)
+    case 'INT8':
+    case 'INT16':
+    case 'INT32':
+    case 'UINT8':
+    case 'UINT16':
+    case 'UINT32': return integers(flat, datatype, fail)
   }
 }
 
@@ -125,7 +137,14 @@ function encodeData ({ datatype, data }: Tensor): string {
     case 'FP16': return Array.from(data as Uint16Array, (bits) => encodeFloat(halfToNumber(bits))).join(',')
     case 'FP32':
     case 'FP64': return encodeFloats(data as Float32Array | Float64Array)
-    default: return (data as Int32Array).join(',')
+    case 'INT8':
+    case 'INT16':
+    case 'INT32':
+    case 'INT64':
+    case 'UINT8':
+    case 'UINT16':
+    case 'UINT32':
+    case 'UINT64': return (data as Int32Array).join(',')
   }
 }
 

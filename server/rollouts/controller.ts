@@ -21,7 +21,7 @@ export interface ControllerOptions {
   readonly fleet: Fleet
   readonly traffic: TrafficLog
   readonly now: () => number
-  /** A random 64-bit salt in hex: a new one per rollout, so that it is not always the same sessions that try things out. */
+  /** A random 64-bit salt in hex, new for each rollout, so that not always the same sessions try things out. */
   readonly newSalt: () => string
   readonly log: Log
   readonly onEnd: (row: RolloutRow) => void
@@ -57,7 +57,8 @@ export class RolloutController {
 
   /**
    * Validates a rollout document whole and opens the rollout.
-   * @throws SpecError; RegistryError MODEL_NOT_FOUND, VERSION_NOT_FOUND, ALIAS_NOT_FOUND, SIGNATURE_CHANGED, ROLLOUT_OPEN
+   * @throws SpecError; RegistryError MODEL_NOT_FOUND, VERSION_NOT_FOUND, ALIAS_NOT_FOUND, SIGNATURE_CHANGED,
+   * ROLLOUT_OPEN
    */
   start (document: unknown, hand: Hand): RolloutRow {
     const { spec } = parseRolloutSpec(document)
@@ -94,10 +95,10 @@ export class RolloutController {
   /** Counts one request of a trial and logs it; a breach of the breaker retreats before this returns. */
   observe (outcome: Outcome): void {
     const at = this.#options.now()
-    this.#options.traffic.record({ ...outcome, at })
+    this.#options.traffic.record(outcome, at)
     const trial = this.#trials.get(outcome.rolloutId)
     const breach = trial?.observe(outcome, at)
-    if (trial !== undefined && breach != null) this.#guard(trial, () => { this.#harm(trial, breach) })
+    if (trial !== undefined && breach != null) this.#breach(trial, breach)
   }
 
   /** Counts feedback that has been committed. */
@@ -232,6 +233,7 @@ export class RolloutController {
   #resume (trial: OpenTrial, hand: Hand): boolean {
     const { step } = trial.row
     const { pause, ...details } = trial.details
+    trial.breach = null
     return this.#apply(trial, 'resume', hand, {
       step: pause === 'step' ? step + 1 : step,
       pausedUntil: null,
@@ -255,6 +257,17 @@ export class RolloutController {
     return false
   }
 
+  /** Within the request that breached: routing retreats now, and the disk is written to after the replies at hand. */
+  #breach (trial: OpenTrial, reason: string): void {
+    if (trial.plan.spec.onFailure === 'rollback' && trial.retreat === null) {
+      this.#options.fleet.setTrial(trial.row.model, null)
+      trial.retreat = { actor: ENGINE, reason }
+    }
+    setImmediate(() => {
+      if (this.#trials.has(trial.row.id)) this.#guard(trial, () => { this.#harm(trial, reason) })
+    })
+  }
+
   /** Harm is proven, or the breaker has tripped. */
   #harm (trial: OpenTrial, reason: string): void {
     if (trial.plan.spec.onFailure === 'rollback') return this.#retreat(trial, { actor: ENGINE, reason })
@@ -265,9 +278,10 @@ export class RolloutController {
   }
 
   #retreat (trial: OpenTrial, hand: Hand): void {
-    if (trial.retreat !== null) return
-    this.#options.fleet.setTrial(trial.row.model, null)
-    trial.retreat = hand
+    if (trial.retreat === null) {
+      this.#options.fleet.setTrial(trial.row.model, null)
+      trial.retreat = hand
+    }
     this.#persistRetreat(trial)
   }
 

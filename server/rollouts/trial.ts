@@ -8,7 +8,7 @@ import { type Place, Windows } from '../traffic/windows.js'
 import { Breaker } from './breaker.js'
 import { type Plan, parseRolloutSpec } from './spec.js'
 
-/** Why a rollout is paused: a step of its plan, a person, a verdict that needs one, or the last word before promotion. */
+/** Why a rollout is paused: a step of its plan, a person, a verdict that needs one, the last word before promotion. */
 export type PauseKind = 'step' | 'manual' | 'verdict' | 'promotion'
 
 /** What the engine keeps in a rollout's row beside the columns. */
@@ -18,6 +18,9 @@ export interface Details {
   /** The step whose verdict a person has accepted by resuming: it does not pause there again. */
   readonly accepted?: number
 }
+
+/** What of a request says which statistics it belongs to. */
+type Routed = Pick<Outcome, 'stage' | 'weightBps' | 'arm' | 'failed'>
 
 /** An unchanged verdict is stored again after this long, so that the record shows how the numbers went. */
 const SAVE_EVERY_MS = 10_000
@@ -78,8 +81,8 @@ export class OpenTrial {
     for (const [key, value] of Object.entries(values)) this.feedback(prediction, bucket, key, value)
   }
 
-  /** Counts one value of feedback. An answer of the champion in the challenger's place says nothing of the challenger. */
-  feedback (request: Pick<Outcome, 'stage' | 'weightBps' | 'arm' | 'failed'> & { at: number }, bucket: number, key: string, value: number): void {
+  /** Counts one value of feedback. An answer of the champion in the challenger's place says nothing of either. */
+  feedback (request: Routed & { readonly at: number }, bucket: number, key: string, value: number): void {
     if (request.failed) return
     this.#windows.feedback({ ...place(request), at: request.at, bucket }, key, value)
     this.#isDirty = true
@@ -98,7 +101,8 @@ export class OpenTrial {
   /** Stores the last verdict with its evidence: when it says something else than the one before, or was acted on. */
   save (store: RolloutStore, at: number, isActedOn: boolean): void {
     if (this.plan.analysis === null || this.verdict === NO_VERDICT) return
-    const digest = [this.row.stage, this.verdict.decision, ...this.verdict.metrics.map((metric) => metric.outcome)].join()
+    const { decision, metrics } = this.verdict
+    const digest = [this.row.stage, decision, ...metrics.map((metric) => metric.outcome)].join()
     if (!isActedOn && digest === this.#saved.digest && at - this.#saved.at < SAVE_EVERY_MS) return
     const evidence = this.#windows.evidence(this.row.stage, this.breach)
     const verdict = decide(this.plan.analysis, evidence)
@@ -112,13 +116,13 @@ export class OpenTrial {
     this.#isDirty = true
   }
 
-  #request (request: Pick<Outcome, 'stage' | 'weightBps' | 'arm' | 'failed' | 'latencyMs'>, bucket: number, at: number): void {
+  #request (request: Routed & { readonly latencyMs: number }, bucket: number, at: number): void {
     if (request.weightBps <= 0 || request.weightBps >= 10_000) return
     this.#windows.request({ ...place(request), at, bucket }, request.failed, request.latencyMs)
     this.#isDirty = true
   }
 }
 
-function place ({ stage, weightBps, arm }: Pick<Outcome, 'stage' | 'weightBps' | 'arm'>): Omit<Place, 'at' | 'bucket'> {
+function place ({ stage, weightBps, arm }: Routed): Omit<Place, 'at' | 'bucket'> {
   return { stage, weightBps, arm }
 }

@@ -27,7 +27,8 @@ export interface FeedbackRoutesOptions {
 }
 
 /** `POST /v1/feedback`: what became of a prediction, joined to it by the id of its reply. Answered after its commit. */
-export const feedbackRoutes: FastifyPluginAsyncTypebox<FeedbackRoutesOptions> = async (app, { traffic, controller, metrics }) => {
+export const feedbackRoutes: FastifyPluginAsyncTypebox<FeedbackRoutesOptions> = async (app, options) => {
+  const { traffic, controller, metrics } = options
   app.post('/v1/feedback', {
     schema: { body: FeedbackBody, response: { 200: FeedbackReply } }
   }, async ({ body }) => {

@@ -12,7 +12,12 @@ const ModelView = Type.Object({
   /** The version that answers unversioned calls now; it follows the alias once that version is warm. */
   serving: Type.Union([Text, Type.Null()]),
   versions: Type.Array(Type.Object({
-    version: Text, digest: Text, createdAt: Type.Number(), aliases: Type.Array(Text), state: Text, error: Type.Union([Text, Type.Null()])
+    version: Text,
+    digest: Text,
+    createdAt: Type.Number(),
+    aliases: Type.Array(Text),
+    state: Text,
+    error: Type.Union([Text, Type.Null()])
   }))
 })
 
@@ -70,8 +75,8 @@ export const modelRoutes: FastifyPluginAsyncTypebox<ModelRoutesOptions> = async 
     schema: { params: Type.Object({ name: Name, alias: Name }), body: AliasBody, response: { 200: AliasHistory } }
   }, async (request) => {
     const { name, alias } = request.params
-    const { version, reason, allowSignatureChange } = request.body
-    registry.setAlias({ name, alias, version, ...handOf(request as Named, { reason }), allowSignatureChange: allowSignatureChange ?? false })
+    const { version, reason, allowSignatureChange = false } = request.body
+    registry.setAlias({ name, alias, version, ...handOf(request as Named, { reason }), allowSignatureChange })
     fleet.sync()
     return registry.aliasHistory(name, alias)
   })

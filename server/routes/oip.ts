@@ -6,12 +6,17 @@ import type { Inference, InferenceAnswer } from '../inference.js'
 import { type InferBody, parseInferBody } from '../oip/request.js'
 import { encodeTensor } from '../oip/tensors.js'
 
+interface Described { readonly versions: readonly string[], readonly serving: Serving | null }
+
 export interface OipRoutesOptions {
   readonly inference: Inference
   readonly fleet: Fleet
   readonly version: string
-  /** What the registry says of a model: its versions and, of one of them (null: the champion), what it serves. Throws for unknown ones. */
-  readonly describe: (model: string, version: string | null) => { readonly versions: readonly string[], readonly serving: Serving | null }
+  /**
+   * What the registry says of a model: its versions and, of one of them (null: the champion), what it serves.
+   * Throws for unknown ones.
+   */
+  readonly describe: (model: string, version: string | null) => Described
   readonly models: () => readonly string[]
 }
 
@@ -39,7 +44,12 @@ export async function oipRoutes (app: FastifyInstance, options: OipRoutesOptions
   for (const [method, url, handler] of routes) {
     app.route({ method, url, handler })
     const others = VERBS.filter((verb) => verb !== method)
-    app.route({ method: [...others], url, schema: { hide: true }, handler: (_request, reply) => refuseMethod(method, reply) })
+    app.route({
+      method: [...others],
+      url,
+      schema: { hide: true },
+      handler: (_request, reply) => refuseMethod(method, reply)
+    })
   }
 }
 
@@ -80,7 +90,11 @@ function modelReady ({ describe, fleet }: OipRoutesOptions, { model, version }: 
   return { name: model, ready }
 }
 
-async function infer ({ inference }: OipRoutesOptions, request: ModelRequest, reply: FastifyReply): Promise<FastifyReply> {
+async function infer (
+  { inference }: OipRoutesOptions,
+  request: ModelRequest,
+  reply: FastifyReply
+): Promise<FastifyReply> {
   const { model, version } = request.params
   const body = parseInferBody(request.body as Buffer | undefined ?? EMPTY)
   const answer = await inference.infer({
@@ -94,7 +108,8 @@ async function infer ({ inference }: OipRoutesOptions, request: ModelRequest, re
   return reply.headers(answerHeaders(answer, request.id)).send(encodeAnswer(model, answer, body, request.id))
 }
 
-function answerHeaders ({ target, arm, rolloutId, assignment }: InferenceAnswer, requestId: string): Record<string, string> {
+function answerHeaders (answer: InferenceAnswer, requestId: string): Record<string, string> {
+  const { target, arm, rolloutId, assignment } = answer
   const headers: Record<string, string> = {
     'content-type': 'application/json',
     'x-gauntlet-version': target.label,
@@ -107,7 +122,8 @@ function answerHeaders ({ target, arm, rolloutId, assignment }: InferenceAnswer,
   return headers
 }
 
-function encodeAnswer (model: string, { target, outputs }: InferenceAnswer, body: InferBody, requestId: string): string {
+function encodeAnswer (model: string, answer: InferenceAnswer, body: InferBody, requestId: string): string {
+  const { target, outputs } = answer
   const id = JSON.stringify(body.id ?? requestId)
   const name = JSON.stringify(model)
   return `{"model_name":${name},"model_version":"${target.version}","id":${id},"outputs":[${outputs.map(encodeTensor).join(',')}]}`

@@ -18,7 +18,7 @@ const MetricView = Type.Object({
 })
 
 /** A rollout as the API and `gauntlet rollout status --json` show it. */
-export const RolloutView = Type.Object({
+export const RolloutViewSchema = Type.Object({
   id: Type.String(),
   model: Type.String(),
   champion: Type.String(),
@@ -35,10 +35,24 @@ export const RolloutView = Type.Object({
   verdict: Type.Object({ decision: Type.String(), reason: Type.String(), metrics: Type.Array(MetricView) })
 })
 
-export type RolloutView = Static<typeof RolloutView>
+export type RolloutView = Static<typeof RolloutViewSchema>
 
 /** A row and its verdict as one document. */
 export function viewRollout (row: RolloutRow, verdict: Verdict): RolloutView {
-  const { id, model, champion, challenger, state, step, weightBps, reason, pausedUntil, createdAt, updatedAt, endedAt, reverted } = row
-  return { id, model, champion, challenger, state, step, weightBps, reason, pausedUntil, createdAt, updatedAt, endedAt, reverted, verdict: { ...verdict, metrics: [...verdict.metrics] } }
+  return {
+    id: row.id,
+    model: row.model,
+    champion: row.champion,
+    challenger: row.challenger,
+    state: row.state,
+    step: row.step,
+    weightBps: row.weightBps,
+    reason: row.reason,
+    pausedUntil: row.pausedUntil,
+    createdAt: row.createdAt,
+    updatedAt: row.updatedAt,
+    endedAt: row.endedAt,
+    reverted: row.reverted,
+    verdict: { ...verdict, metrics: [...verdict.metrics] }
+  }
 }

@@ -7,7 +7,7 @@ import { parseJson } from '../oip/request.js'
 import type { RolloutController } from '../rollouts/controller.js'
 import { RolloutSpecSchema } from '../rollouts/spec.js'
 import { HandBody, handOf, type Named } from './hand.js'
-import { RolloutView, viewRollout } from './rollout-view.js'
+import { RolloutViewSchema, viewRollout } from './rollout-view.js'
 
 const Params = Type.Object({ id: Type.String({ minLength: 1, maxLength: 64 }) })
 const Limit = Type.Object({ limit: Type.Integer({ minimum: 1, maximum: 1_000, default: 100 }) })
@@ -39,10 +39,13 @@ export const rolloutRoutes: FastifyPluginAsyncTypebox<RolloutRoutesOptions> = as
   await app.register(async (scope) => { startRoute(scope, controller) })
 
   app.get('/', {
-    schema: { querystring: Type.Object({ model: Type.Optional(Type.String()) }), response: { 200: Type.Array(RolloutView) } }
+    schema: {
+      querystring: Type.Object({ model: Type.Optional(Type.String()) }),
+      response: { 200: Type.Array(RolloutViewSchema) }
+    }
   }, async ({ query }) => registry.rollouts.list(query.model).map((row) => view(row.id)))
 
-  app.get('/:id', { schema: { params: Params, response: { 200: RolloutView } } }, async ({ params }) => view(params.id))
+  app.get('/:id', { schema: { params: Params, response: { 200: RolloutViewSchema } } }, async ({ params }) => view(params.id))
 
   app.get('/:id/verdicts', {
     schema: { params: Params, querystring: Limit, response: { 200: Verdicts } }
@@ -64,7 +67,7 @@ export const rolloutRoutes: FastifyPluginAsyncTypebox<RolloutRoutesOptions> = as
   }
   for (const [name, act] of Object.entries(acts)) {
     app.post(`/:id/${name}`, {
-      schema: { params: Params, body: HandBody, response: { 200: RolloutView } }
+      schema: { params: Params, body: HandBody, response: { 200: RolloutViewSchema } }
     }, async (request) => {
       act(request.params.id, handOf(request as Named, request.body))
       return view(request.params.id)
@@ -84,7 +87,7 @@ function startRoute (app: FastifyInstance, controller: RolloutController): void 
     }
   })
   app.post('/', {
-    schema: { body: RolloutSpecSchema, response: { 201: RolloutView } },
+    schema: { body: RolloutSpecSchema, response: { 201: RolloutViewSchema } },
     validatorCompiler: () => () => true,
     config: { consumes: ['application/json', 'application/yaml'] }
   }, async (request, reply) => {

@@ -3,12 +3,30 @@ const encoder = new TextEncoder()
 /** Buckets per rollout; a weight in basis points is a number of buckets. */
 export const BUCKETS = 10_000
 
+/** Keys up to this length are hashed without an allocation when they are ASCII, as nearly all are. */
+const ASCII_MAX = 512
+const ascii = new Uint8Array(ASCII_MAX)
+
 /**
  * MurmurHash3, x86, 32 bit (Appleby, public domain reference), over the UTF-8 bytes of `text`.
  * Returns an unsigned 32-bit integer. O(length).
  */
 export function murmur3 (text: string, seed = 0): number {
-  const bytes = encoder.encode(text)
+  return hashBytes(utf8(text), seed)
+}
+
+/** The UTF-8 bytes of `text`; valid until the next call. */
+function utf8 (text: string): Uint8Array {
+  if (text.length > ASCII_MAX) return encoder.encode(text)
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code > 0x7f) return encoder.encode(text)
+    ascii[i] = code
+  }
+  return ascii.subarray(0, text.length)
+}
+
+function hashBytes (bytes: Uint8Array, seed: number): number {
   const blocks = bytes.length & ~3
   let hash = seed | 0
   for (let i = 0; i < blocks; i += 4) {

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { GatewayError } from '../errors.js'
 import type { Feedback, FeedbackResult, FromWriter, Prediction, ReplayedPrediction, ToWriter } from './messages.js'
-import { packPredictions } from './packing.js'
+import { PredictionBuffer } from './packing.js'
 
 export interface TrafficLogOptions {
   readonly dataDir: string
@@ -33,7 +33,7 @@ export class TrafficLog {
   readonly #acceptedFile: number
   readonly #acceptedBytes = Buffer.alloc(8)
   readonly #replies = new Map<number, Reply>()
-  #predictions: Prediction[] = []
+  readonly #predictions = new PredictionBuffer()
   #feedback: Waiting[] = []
   #unanswered = 0
   #lastId = 0
@@ -72,13 +72,13 @@ export class TrafficLog {
     return log
   }
 
-  /** Takes one prediction; it is committed within the flush time. */
-  record (prediction: Prediction): void {
+  /** Takes one prediction, made at `at` (ms); it is committed within the flush time. */
+  record (prediction: Omit<Prediction, 'at'>, at: number): void {
     if (this.#predictions.length + this.#unanswered >= this.#options.queueMax) {
       this.dropped++
       return
     }
-    this.#predictions.push(prediction)
+    this.#predictions.add(prediction, at)
     this.#accepted++
     if (!this.#isCountDue) {
       this.#isCountDue = true
@@ -135,19 +135,19 @@ export class TrafficLog {
   #commit (): void {
     if (this.#flush !== null) clearTimeout(this.#flush)
     this.#flush = null
-    const [predictions, waiting] = [this.#predictions, this.#feedback]
-    if (predictions.length + waiting.length === 0) return
-    this.#predictions = []
+    const [count, waiting] = [this.#predictions.length, this.#feedback]
+    if (count + waiting.length === 0) return
+    const predictions = this.#predictions.take()
     this.#feedback = []
-    this.#unanswered += predictions.length + waiting.length
+    this.#unanswered += count + waiting.length
     const feedback = waiting.map((item) => item.feedback)
-    this.#request({ kind: 'commit', predictions: packPredictions(predictions), feedback, at: this.#options.now() }, (message) => {
-      this.#unanswered -= predictions.length + waiting.length
+    this.#request({ kind: 'commit', predictions, feedback, at: this.#options.now() }, (message) => {
+      this.#unanswered -= count + waiting.length
       if (message.kind === 'committed') waiting.forEach((item, index) => { item.resolve(message.results[index]!) })
       return true
     }).catch((error: Error) => {
-      this.#unanswered -= predictions.length + waiting.length
-      this.dropped += predictions.length
+      this.#unanswered -= count + waiting.length
+      this.dropped += count
       for (const item of waiting) item.reject(new GatewayError('STORAGE_FAILED', error.message, { cause: error }))
     })
   }

@@ -1,6 +1,6 @@
 import type { Prediction } from './messages.js'
 
-/** Predictions in columns: passed between threads for a fraction of what a list of objects costs. */
+/** Predictions in columns: written without an object each, and passed between threads for a fraction of the price. */
 export interface PackedPredictions {
   /** Request ids, one per line; an id has no line break. */
   readonly ids: string
@@ -12,27 +12,52 @@ export interface PackedPredictions {
 
 const COLUMNS = 8
 const NO_BUCKET = -1
+const CAPACITY_FIRST = 256
 
-/** Packs predictions; `unpackPredictions` gives them back. */
-export function packPredictions (predictions: readonly Prediction[]): PackedPredictions {
-  const numbers = new Float64Array(predictions.length * COLUMNS)
-  const rollouts: string[] = []
-  const ids: string[] = []
-  let at = 0
-  for (const prediction of predictions) {
-    let rollout = rollouts.indexOf(prediction.rolloutId)
-    if (rollout < 0) rollout = rollouts.push(prediction.rolloutId) - 1
-    ids.push(prediction.requestId)
-    numbers[at++] = rollout
-    numbers[at++] = prediction.at
+/** Gathers predictions in columns until they are taken. */
+export class PredictionBuffer {
+  #ids: string[] = []
+  #rollouts: string[] = []
+  #numbers = new Float64Array(CAPACITY_FIRST * COLUMNS)
+
+  get length (): number {
+    return this.#ids.length
+  }
+
+  /** Appends one prediction that was made at `now`, ms. */
+  add (prediction: Omit<Prediction, 'at'>, now: number): void {
+    let at = this.#ids.push(prediction.requestId) * COLUMNS - COLUMNS
+    if (at + COLUMNS > this.#numbers.length) this.#grow()
+    const numbers = this.#numbers
+    numbers[at++] = this.#rolloutIndex(prediction.rolloutId)
+    numbers[at++] = now
     numbers[at++] = prediction.stage
     numbers[at++] = prediction.weightBps
     numbers[at++] = prediction.arm === 'challenger' ? 1 : 0
     numbers[at++] = prediction.bucket ?? NO_BUCKET
     numbers[at++] = prediction.failed ? 1 : 0
-    numbers[at++] = prediction.latencyMs
+    numbers[at] = prediction.latencyMs
   }
-  return { ids: ids.join('\n'), rollouts, numbers }
+
+  /** Everything gathered since the last take. */
+  take (): PackedPredictions {
+    const numbers = this.#numbers.slice(0, this.#ids.length * COLUMNS)
+    const packed = { ids: this.#ids.join('\n'), rollouts: this.#rollouts, numbers }
+    this.#ids = []
+    this.#rollouts = []
+    return packed
+  }
+
+  #rolloutIndex (rolloutId: string): number {
+    const index = this.#rollouts.indexOf(rolloutId)
+    return index < 0 ? this.#rollouts.push(rolloutId) - 1 : index
+  }
+
+  #grow (): void {
+    const larger = new Float64Array(this.#numbers.length * 2)
+    larger.set(this.#numbers)
+    this.#numbers = larger
+  }
 }
 
 /** The predictions that were packed, in their order. */

@@ -150,10 +150,10 @@ describe('kill -9 of the gateway', () => {
 describe('kill -9 of a host', () => {
   it('of the champion: its users wait for the restart, and none fails', async () => {
     const host = hostOf('1')
-    let isDone = false
+    const traffic = { isDone: false }
     const users = Array.from({ length: 8 }, async (_, user) => {
       const answers: Awaited<ReturnType<typeof ask>>[] = []
-      for (let i = 0; !isDone; i++) answers.push(await ask(gateway.url, i % 10, `user-${user}`))
+      for (let i = 0; !traffic.isDone; i++) answers.push(await ask(gateway.url, i % 10, `user-${user}`))
       return answers
     })
     await eventually('some traffic', async () => (await ask(gateway.url, 1, 'x')).status === 200)
@@ -161,7 +161,7 @@ describe('kill -9 of a host', () => {
     process.kill(host, 'SIGKILL')
     await eventually('another host', () => hostOf('1') !== undefined && hostOf('1') !== host)
     await eventually('an answer', async () => (await ask(gateway.url, 7, 'x')).value === 7)
-    isDone = true
+    traffic.isDone = true
 
     const answers = (await Promise.all(users)).flat()
     expect(answers.filter(({ status }) => status !== 200)).toEqual([])

@@ -13,6 +13,7 @@ const open = (queueMax = 1_000) => TrafficLog.open({ dataDir, flushMs: 5, queueM
 const prediction = (requestId: string, more: Partial<Prediction> = {}): Prediction => ({
   requestId, rolloutId: 'r1', at: 1_000, stage: 1, weightBps: 2_000, arm: 'challenger', bucket: 12, failed: false, latencyMs: 3.5, ...more
 })
+const record = ({ at, ...rest }: Prediction): void => { log.record(rest, at) }
 const feedback = (requestId: string, values: Record<string, number>, label: string | null = null) => ({ requestId, values, label })
 
 async function replayed (rolloutId = 'r1'): Promise<ReplayedPrediction[]> {
@@ -33,7 +34,7 @@ afterEach(async () => {
 
 describe('TrafficLog', () => {
   it('joins feedback to a prediction of the same instant', async () => {
-    log.record(prediction('a'))
+    record(prediction('a'))
 
     const result = await log.feedback(feedback('a', { correct: 1 }, 'billing'))
 
@@ -41,7 +42,7 @@ describe('TrafficLog', () => {
   })
 
   it('takes each key of a prediction once, in any order', async () => {
-    log.record(prediction('a'))
+    record(prediction('a'))
     await log.feedback(feedback('a', { late: 0.5 }))
 
     const second = await log.feedback(feedback('a', { correct: 1, late: 0.9 }))
@@ -55,7 +56,7 @@ describe('TrafficLog', () => {
   })
 
   it('joins feedback, and replays a rollout in order, after a restart', async () => {
-    for (let i = 0; i < 100; i++) log.record(prediction(`id-${i}`, { arm: i % 2 === 0 ? 'champion' : 'challenger', rolloutId: i < 90 ? 'r1' : 'r2' }))
+    for (let i = 0; i < 100; i++) record(prediction(`id-${i}`, { arm: i % 2 === 0 ? 'champion' : 'challenger', rolloutId: i < 90 ? 'r1' : 'r2' }))
     await log.feedback(feedback('id-3', { correct: 1 }))
     await log.close()
 
@@ -71,7 +72,7 @@ describe('TrafficLog', () => {
   })
 
   it('counts what was accepted but never committed as lost, once', async () => {
-    log.record(prediction('a'))
+    record(prediction('a'))
     await log.feedback(feedback('a', { correct: 1 }))
     await log.close()
     const path = join(dataDir, 'traffic.count')
@@ -91,7 +92,7 @@ describe('TrafficLog', () => {
   it('drops and counts predictions beyond its bound, and refuses feedback beyond it', async () => {
     await log.close()
     log = await open(2)
-    for (const id of ['a', 'b', 'c']) log.record(prediction(id))
+    for (const id of ['a', 'b', 'c']) record(prediction(id))
     expect(log.dropped).toBe(1)
 
     const [first, second, third] = await Promise.allSettled([
@@ -104,8 +105,8 @@ describe('TrafficLog', () => {
   })
 
   it('forgets old predictions, but not those of a rollout that is kept', async () => {
-    log.record(prediction('old', { rolloutId: 'ended' }))
-    log.record(prediction('kept', { rolloutId: 'open' }))
+    record(prediction('old', { rolloutId: 'ended' }))
+    record(prediction('kept', { rolloutId: 'open' }))
     await log.feedback(feedback('old', { x: 1 }))
 
     await log.prune(['open'], 2_000)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { packPredictions, unpackPredictions } from '../../../server/traffic/packing.js'
+import { PredictionBuffer, unpackPredictions } from '../../../server/traffic/packing.js'
 
 const predictions = fc.array(fc.record({
   requestId: fc.stringMatching(/^[A-Za-z0-9._:@/+=-]{1,128}$/),
@@ -14,10 +14,22 @@ const predictions = fc.array(fc.record({
   latencyMs: fc.double({ min: 0, max: 1e6, noNaN: true })
 }))
 
-describe('packPredictions', () => {
+describe('PredictionBuffer', () => {
   it('gives back through unpackPredictions what it was given, across threads too', () => {
+    const buffer = new PredictionBuffer()
     fc.assert(fc.property(predictions, (original) => {
-      expect(unpackPredictions(structuredClone(packPredictions(original)))).toEqual(original)
+      for (const { at, ...prediction } of original) buffer.add(prediction, at)
+      expect(buffer.length).toBe(original.length)
+      expect(unpackPredictions(structuredClone(buffer.take()))).toEqual(original)
+      expect(buffer.length).toBe(0)
     }))
+  })
+
+  it('grows with what it holds', () => {
+    const buffer = new PredictionBuffer()
+    const [prediction] = fc.sample(predictions, { numRuns: 50, seed: 1 }).flat()
+    for (let i = 0; i < 2_000; i++) buffer.add(prediction!, i)
+
+    expect(unpackPredictions(buffer.take()).map(({ at }) => at)).toEqual(Array.from({ length: 2_000 }, (_, i) => i))
   })
 })
