@@ -3,7 +3,7 @@ import tseslint from 'typescript-eslint'
 import jsdoc from 'eslint-plugin-jsdoc'
 
 export default [
-  ...neostandard({ ts: true, ignores: ['dist/**', 'coverage/**', 'bench/**'] }),
+  ...neostandard({ ts: true, ignores: ['dist/**', 'coverage/**'] }),
   {
     files: ['**/*.ts'],
     plugins: { '@typescript-eslint': tseslint.plugin, jsdoc },

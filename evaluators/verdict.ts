@@ -2,7 +2,7 @@ import { judge, levelsOf, numbers, type Judgement, type MetricVerdict } from './
 import type { AnalysisSpec, Evidence } from './spec.js'
 
 export type { MetricVerdict } from './judgement.js'
-export type { AnalysisSpec, ArmEvidence, Evidence, Margin, MetricSpec, Stratum } from './spec.js'
+export type { AnalysisSpec, ArmEvidence, Evidence, MetricSpec, Stratum } from './spec.js'
 
 /** What to do with the rollout. */
 export type Decision = 'promote' | 'rollback' | 'pause' | 'continue'

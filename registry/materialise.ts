@@ -85,11 +85,13 @@ export class MaterialiseCache {
     }
   }
 
-  /** Exactly the manifest's files, each a regular file with the right bytes. */
+  /** Exactly the manifest's files, each a regular file with the right bytes, and so are the blobs behind them. */
   async #verifyCopy (directory: string, layers: readonly Layer[]): Promise<void> {
     const stray = new Set(await filesIn(directory))
     for (const { path, digest } of layers) {
       stray.delete(path)
+      const blob = await checkFile(this.#layout.blobPath(digest), digest, path)
+      if (!blob.ok) throw new RegistryError(blob.code, blob.problem)
       const check = await checkFile(join(directory, path), digest, `cached ${path}`)
       if (!check.ok) return await this.#discard(directory, check.problem)
     }

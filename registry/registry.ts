@@ -19,12 +19,15 @@ import { detailOf, listModels, requireVersion, type ModelSummary, type VersionDe
 /** Opening includes migrations, which may take a while; writing index.json does not. */
 const OPEN_LOCK_TIMEOUT_MS = 30_000
 const INDEX_LOCK_TIMEOUT_MS = 5_000
+const VERDICTS_MAX = 1_000
 
 export interface RegistryOptions {
   readonly dataDir: string
   readonly now: () => number
   readonly newId?: () => string
   readonly limits?: Partial<SourceLimits>
+  /** Verdicts kept per rollout. */
+  readonly verdictsMax?: number
   /** Told about what heals itself but is odd. */
   readonly warn?: (message: string) => void
 }
@@ -48,7 +51,8 @@ export class Registry {
   readonly #aliases: AliasStore
   readonly #cache: MaterialiseCache
 
-  private constructor (parts: Parts, { now, newId = randomUUID, limits, warn = () => {} }: RegistryOptions) {
+  private constructor (parts: Parts, options: RegistryOptions) {
+    const { now, newId = randomUUID, limits, verdictsMax = VERDICTS_MAX, warn = () => {} } = options
     this.#parts = parts
     this.#now = now
     this.#warn = warn
@@ -62,6 +66,7 @@ export class Registry {
       audit: this.#audit,
       now,
       newId,
+      verdictsMax,
       onAliasMoved: () => this.#refreshIndex()
     })
   }

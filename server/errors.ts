@@ -56,8 +56,6 @@ export const STATUS = {
   STORAGE_FAILED: 500
 } satisfies Record<RegistryErrorCode | ModelsErrorCode | GatewayErrorCode, number>
 
-export type ErrorCode = keyof typeof STATUS
-
 /** A failure as HTTP tells it. */
 export interface Problem {
   readonly status: number

@@ -1,5 +1,6 @@
 import type { LiveModel, ModelPool } from '../models/pool.js'
 import type { HostSpec } from '../models/host-spec.js'
+import { RegistryError } from '../registry/errors.js'
 import type { Registry } from '../registry/registry.js'
 import type { Log } from './log.js'
 import type { ModelRoute, RoutingSnapshot, Target, Trial } from './routing/snapshot.js'
@@ -142,7 +143,7 @@ export class Fleet {
   }
 
   async #start (key: string, model: string, version: string): Promise<void> {
-    const { directory, serving, digest } = await this.#registry.materialise(model, version)
+    const { directory, serving, digest } = await this.#materialise(model, version)
     if (this.#isClosed || !this.#desired().has(key)) {
       this.#loads.delete(key)
       return
@@ -151,6 +152,16 @@ export class Fleet {
     const label = `${key}@${digest.replace('sha256:', '').slice(0, 12)}`
     this.#targets.set(key, { version, label, live })
     this.#changed()
+  }
+
+  /** A damaged copy beside the layout is made anew, once; a damaged blob fails again and is named. */
+  async #materialise (model: string, version: string): ReturnType<Registry['materialise']> {
+    try {
+      return await this.#registry.materialise(model, version)
+    } catch (error) {
+      if (!(error instanceof RegistryError && error.code === 'DIGEST_MISMATCH')) throw error
+      return await this.#registry.materialise(model, version)
+    }
   }
 
   #unload (key: string): void {

@@ -32,7 +32,9 @@ export interface Gateway {
  */
 export async function startGateway (config: Config, log: Log): Promise<Gateway> {
   const now = Date.now
-  const registry = Registry.open({ dataDir: config.dataDir, now, newId: () => randomBytes(5).toString('hex') })
+  const registry = Registry.open({
+    dataDir: config.dataDir, now, newId: () => randomBytes(5).toString('hex'), verdictsMax: config.verdictsMax
+  })
   const traffic = await TrafficLog.open({
     dataDir: config.dataDir, flushMs: config.trafficFlushMs, queueMax: config.trafficQueueMax, now
   })

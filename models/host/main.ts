@@ -47,10 +47,12 @@ socket.on('end', () => process.exit(0))
 socket.on('close', () => process.exit(0))
 socket.write(encodeFrame('hello', 0, process.env['GAUNTLET_HOST_TOKEN'] ?? '')[0] as Uint8Array)
 
-setInterval(() => {
+setInterval(() => { if (runner !== null) sendStats() }, STATS_INTERVAL_MS).unref()
+
+function sendStats (): void {
   const { user, system } = process.cpuUsage()
-  if (runner !== null) send('stats', 0, { rssBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 })
-}, STATS_INTERVAL_MS).unref()
+  send('stats', 0, { rssBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 })
+}
 
 async function work (): Promise<void> {
   isWorking = true
@@ -81,6 +83,7 @@ async function load ({ spec, threads }: { spec: HostSpec, threads: number }): Pr
     const loaded = await loadModel(spec, threads)
     runner = loaded.runner
     send('ready', 0, { warnings: loaded.warnings })
+    sendStats()
   } catch (error) {
     send('loadFailed', 0, { message: messageOf(error) })
   }

@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, isNull } from 'drizzle-orm'
+import { and, asc, desc, eq, isNull, lte } from 'drizzle-orm'
 import { CHAMPION, type AliasStore } from '../aliases.js'
 import type { Actor, AuditStore } from '../audit.js'
 import { inTransaction, type Connection, type Database } from '../database.js'
@@ -31,6 +31,8 @@ export interface RolloutStoreOptions {
   readonly audit: AuditStore
   readonly now: () => number
   readonly newId: () => string
+  /** Verdicts kept per rollout; beyond it the oldest that only said to go on are forgotten. */
+  readonly verdictsMax: number
   /** Called after a commit that moved the champion. */
   readonly onAliasMoved: () => void
 }
@@ -185,11 +187,20 @@ export class RolloutStore {
       .map(({ id: _id, rolloutId: _rolloutId, ...entry }) => entry)
   }
 
-  /** Keeps a verdict together with its evidence. @throws RegistryError ROLLOUT_NOT_FOUND */
+  /**
+   * Keeps a verdict together with its evidence.
+   * Beyond the bound only those of the oldest that did something stay. @throws RegistryError ROLLOUT_NOT_FOUND
+   */
   saveVerdict (id: string, verdict: RolloutVerdict): void {
     inTransaction(this.#options.database, (connection) => {
       requireRollout(connection, id)
       connection.insert(rolloutVerdicts).values({ rolloutId: id, ...verdict }).run()
+      const ofRollout = eq(rolloutVerdicts.rolloutId, id)
+      const oldest = connection.select({ id: rolloutVerdicts.id }).from(rolloutVerdicts).where(ofRollout)
+        .orderBy(desc(rolloutVerdicts.id)).limit(1).offset(this.#options.verdictsMax).get()
+      if (oldest === undefined) return
+      connection.delete(rolloutVerdicts).where(and(ofRollout, lte(rolloutVerdicts.id, oldest.id),
+        eq(rolloutVerdicts.decision, 'continue'))).run()
     })
   }
 

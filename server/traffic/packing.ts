@@ -1,15 +1,6 @@
-import type { Prediction } from './messages.js'
+import type { PackedPredictions, Prediction } from './messages.js'
 
-/** Predictions in columns: written without an object each, and passed between threads for a fraction of the price. */
-export interface PackedPredictions {
-  /** Request ids, one per line; an id has no line break. */
-  readonly ids: string
-  /** The rollouts that `numbers` points into. */
-  readonly rollouts: readonly string[]
-  /** COLUMNS numbers per prediction. */
-  readonly numbers: Float64Array
-}
-
+/** Numbers per prediction, in the order that `add` writes them. */
 const COLUMNS = 8
 const NO_BUCKET = -1
 const CAPACITY_FIRST = 256

@@ -78,6 +78,15 @@ describe('a materialised version', () => {
     expect(readdirSync(join(dataDir, 'tmp'))).toEqual([])
   })
 
+  it('is refused when a byte of a blob is flipped although the cached copy is whole', async () => {
+    const { registry, blobPath } = await published()
+    await registry.materialise('m', '1')
+    const model = digestOf(DATA)
+    flipByte(blobPath(model), 5)
+
+    await expect(registry.materialise('m', '1')).rejects.toMatchObject({ code: 'DIGEST_MISMATCH', message: expect.stringContaining(model) })
+  })
+
   it('is refused when a blob is truncated or longer', async () => {
     const { registry, blobPath } = await published()
     const blob = blobPath(digestOf(DATA))

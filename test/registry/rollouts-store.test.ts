@@ -246,6 +246,18 @@ describe('looking rollouts up', () => {
     expect(registry.rollouts.latest('q')).toBeNull()
   })
 
+  it('keeps so many verdicts, and of the older ones those that did something', async () => {
+    const { registry } = openRegistry({ verdictsMax: 5 })
+    await publishVersions(registry, ['1', '2'])
+    registry.setAlias({ name: 'm', alias: 'champion', version: '1', ...BY })
+    const { id } = registry.rollouts.create({ model: 'm', champion: '1', challenger: '2', spec: {}, salt: 's', ...BY })
+    for (let at = 0; at < 20; at++) {
+      registry.rollouts.saveVerdict(id, { at, decision: at === 3 ? 'promote' : 'continue', reason: '', verdict: {}, evidence: {} })
+    }
+
+    expect(registry.rollouts.verdicts(id).map(({ at }) => at)).toEqual([19, 18, 17, 16, 15, 3])
+  })
+
   it('gives verdicts with their evidence, newest first, as they were saved', async () => {
     const { registry, rollout } = await rolloutIn('progressing')
     const verdicts = Array.from({ length: 150 }, (_, at) => ({ at, decision: 'continue', reason: `r${at}`, verdict: { metrics: [at, null, 0.1 + 0.2] }, evidence: { strata: [] } }))

@@ -1,0 +1,99 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { quantile } from 'simple-statistics'
+import { buildModel } from '../support/onnx-builder.js'
+import { runLoad } from '../support/load.js'
+import { startGateway, stop } from '../support/process.js'
+import { publish, requests, writeModel } from './workload.js'
+
+const CONNECTIONS = 32
+const WIDTH = 4
+
+interface RollbackResult { readonly lastAfterBreachMs: number, readonly failed: number, readonly requests: number }
+interface LoadingResult { readonly beforeMs: number, readonly duringMs: number, readonly ratio: number }
+
+/**
+ * The challenger fails every live request; how long after the breach does the last of its sessions still hear of it?
+ */
+export async function measureRollback (directory: string): Promise<RollbackResult> {
+  await mkdir(directory, { recursive: true })
+  const broken = join(directory, 'broken.onnx')
+  await writeFile(broken, failingModel())
+  await publish(join(directory, 'data'), [await writeModel(directory, [WIDTH, 16, 3], 1), broken])
+  const gateway = await startGateway(join(directory, 'data'))
+  try {
+    const failovers: number[] = []
+    const load = runLoad({
+      host: '127.0.0.1',
+      port: gateway.port,
+      connections: CONNECTIONS,
+      durationMs: 4_000,
+      request: requests('127.0.0.1', WIDTH),
+      onResponse: (_status, headers) => { if (/x-gauntlet-assignment: failover/i.test(headers)) failovers.push(performance.now()) }
+    })
+    await start(gateway.url, 50, ['rolled-back'])
+    const { errors, non2xx, requests: count } = await load
+    const breach = failovers[BREAKER_MIN_REQUESTS - 1] ?? Infinity
+    return { lastAfterBreachMs: Math.max(0, failovers.at(-1)! - breach), failed: errors + non2xx, requests: count }
+  } finally {
+    await stop(gateway)
+  }
+}
+
+/** What the champion's users feel while a 35 MB challenger is loaded and warmed up, beside the seconds before. */
+export async function measureLoading (directory: string, times: number): Promise<LoadingResult> {
+  const champion = await writeModel(directory, [WIDTH, 16, 3], 1)
+  const large = await writeModel(directory, [2_048, 4_096, 100], 1)
+  await publish(join(directory, 'data'), [champion, large])
+  const gateway = await startGateway(join(directory, 'data'))
+  const load = (durationMs: number) => runLoad({ host: '127.0.0.1', port: gateway.port, connections: CONNECTIONS, durationMs, request: requests('127.0.0.1', WIDTH) })
+  try {
+    await load(1_500)
+    const [before, during]: [number[], number[]] = [[], []]
+    for (let i = 0; i < times; i++) {
+      before.push(...(await load(1_000)).latenciesMs)
+      const loaded = load(1_000)
+      const id = await start(gateway.url, 0, ['paused'])
+      during.push(...(await loaded).latenciesMs)
+      await fetch(`${gateway.url}/api/rollouts/${id}/rollback`, { method: 'POST' })
+    }
+    const [beforeMs, duringMs] = [quantile(before, 0.99), quantile(during, 0.99)]
+    return { beforeMs, duringMs, ratio: duringMs / beforeMs }
+  } finally {
+    await stop(gateway)
+  }
+}
+
+const BREAKER_MIN_REQUESTS = 20
+
+async function start (url: string, weight: number, states: readonly string[]): Promise<string> {
+  const document = {
+    model: 'mlp', challenger: '2', strategy: { canary: { steps: [{ setWeight: weight }, { pause: {} }] } }, allowSignatureChange: true
+  }
+  const response = await fetch(`${url}/api/rollouts`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(document) })
+  if (response.status !== 201) throw new Error(await response.text())
+  const { id } = await response.json() as { id: string }
+  for (;;) {
+    const { state } = await (await fetch(`${url}/api/rollouts/${id}`)).json() as { state: string }
+    if (states.includes(state)) return id
+    await new Promise((resolve) => { setTimeout(resolve, 10) })
+  }
+}
+
+/** Loads and warms up with zeros, and fails on anything else: an index beyond its table. */
+function failingModel (): Uint8Array {
+  return buildModel({
+    inputs: [{ name: 'input', datatype: 'FP32', shape: ['batch', WIDTH] }],
+    outputs: [{ name: 'output', datatype: 'FP32', shape: ['batch', 3] }],
+    nodes: [
+      { op: 'ReduceSum', inputs: ['input', 'axes'], outputs: ['sum'], attributes: { keepdims: 0 } },
+      { op: 'Ceil', inputs: ['sum'], outputs: ['up'] },
+      { op: 'Cast', inputs: ['up'], outputs: ['index'], attributes: { to: 7 } },
+      { op: 'Gather', inputs: ['table', 'index'], outputs: ['output'] }
+    ],
+    initializers: [
+      { name: 'axes', datatype: 'INT64', shape: [1], data: [1] },
+      { name: 'table', datatype: 'FP32', shape: [1, 3], data: [1, 2, 3] }
+    ]
+  })
+}
