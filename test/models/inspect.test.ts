@@ -3,10 +3,8 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { inspectModel } from '../../models/inspect.js'
 import { ModelPool } from '../../models/pool.js'
-import {
-  batchNormalisingModel, countingModel, doublingModel, FIXTURES, lookupModel, modelFolder, poolOptions, rows, summingModel,
-  tensorSpec, withFixtures
-} from '../support/models-hosts.js'
+import { FIXTURES } from '../support/fixtures.js'
+import { batchNormalisingModel, countingModel, doublingModel, lookupModel, modelFolder, poolOptions, rows, summingModel, tensorSpec, withFixtures } from '../support/models-hosts.js'
 
 const folder = modelFolder()
 afterAll(() => folder.remove())

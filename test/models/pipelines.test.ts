@@ -3,7 +3,8 @@ import { pipeline, env } from '@huggingface/transformers'
 import { describe, expect, it } from 'vitest'
 import { TextRunner } from '../../models/host/pipelines.js'
 import type { Tensor } from '../../models/tensor.js'
-import { FIXTURES, withFixtures } from '../support/models-hosts.js'
+import { FIXTURES } from '../support/fixtures.js'
+import { withFixtures } from '../support/models-hosts.js'
 
 const LONG = 'I was charged twice for the same purchase and would like one of the two payments back. '.repeat(80)
 const TEXTS = ['card', 'How do I activate my new card?', 'Why was I charged twice for one purchase, and who gives it back?', '']

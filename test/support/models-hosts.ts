@@ -1,3 +1,4 @@
+import { FIXTURES } from './fixtures.js'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -138,9 +139,6 @@ export function poolOptions (overrides: Partial<PoolOptions> = {}): PoolOptions 
     ...overrides
   }
 }
-
-/** Where the outside models and data are, or null. */
-export const FIXTURES = process.env['GAUNTLET_FIXTURES'] ?? null
 
 /** The title of a test that needs them; says so when they are absent. */
 export function withFixtures (title: string): string {
