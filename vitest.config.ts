@@ -5,7 +5,6 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
-    maxWorkers: 2,
-    coverage: { provider: 'v8', include: ['{server,models,registry,evaluators}/**/*.ts'] }
+    maxWorkers: 2
   }
 })
