@@ -68,7 +68,7 @@ function buildProgram (signal: AbortSignal): Command {
   addRegistryCommands(program, {
     open: () => Registry.open({ dataDir: options().dataDir, now: Date.now }), inspect: inspectModel, actor, print, warn
   })
-  addServeCommand(program, { options, signal })
+  addServeCommand(program, { options, signal, print })
   addRolloutCommands(program, { api: () => apiClient(options().server, actor(), signal), print, warn, signal })
   addDoctorCommand(program, { options, print })
   program.command('version').description('print the version').action(() => { print({ version: PACKAGE_VERSION }, () => PACKAGE_VERSION) })

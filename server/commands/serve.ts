@@ -5,10 +5,11 @@ import { loadConfig } from '../config.js'
 export interface ServeContext {
   readonly options: () => { readonly dataDir: string }
   readonly signal: AbortSignal
+  readonly print: (json: unknown, text: () => string) => void
 }
 
 /** `gauntlet serve`: runs the gateway until it is told to stop. */
-export function addServeCommand (program: Command, { options, signal }: ServeContext): void {
+export function addServeCommand (program: Command, { options, signal, print }: ServeContext): void {
   program.command('serve')
     .description('serve the champions, drive the rollouts')
     .option('--port <number>', 'TCP port; 0 takes a free one (default: 8080)')
@@ -21,7 +22,7 @@ export function addServeCommand (program: Command, { options, signal }: ServeCon
       const [{ pino }, { startGateway }] = await Promise.all([import('pino'), import('../gateway.js')])
       const logger = pino({ level: config.logLevel }, pino.destination(2))
       const gateway = await startGateway(config, (level, message, fields) => { logger[level](fields, message) })
-      process.stdout.write(`gauntlet is listening on ${gateway.url}\n`)
+      print({ url: gateway.url }, () => `gauntlet is listening on ${gateway.url}`)
       if (!signal.aborted) await once(signal, 'abort')
       logger.info('stopping')
       await gateway.close()
