@@ -11,7 +11,7 @@ const { values: options } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, json: { type: 'string' }, help: { type: 'boolean', default: false } }
 })
 const ROUNDS = options.quick ? 2 : 5
-const DURATION_MS = options.quick ? 1_200 : 4_000
+const DURATION_MS = options.quick ? 800 : 4_000
 
 if (options.help) {
   process.stdout.write('npm run bench [-- --quick] [--json FILE]\n\nMeasures Gauntlet beside a bare Fastify route with onnxruntime in process, interleaved.\n')

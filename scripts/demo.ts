@@ -23,7 +23,8 @@ if (process.argv.includes('--help')) {
 async function main (): Promise<number> {
   const directory = await mkdtemp(join(tmpdir(), 'gauntlet-demo-'))
   const abort = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => { abort.abort() })
+  // Not once: a terminal and the runner in between may both pass one Ctrl-C on.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => { abort.abort() })
   let gateway: Listening | null = null
   try {
     const say = new Progress()

@@ -79,9 +79,9 @@ export function classify (error: unknown): Problem {
     if (status === 500 && !SHOWN.has(error.code)) return { ...OPAQUE, code: error.code }
     return { status, code: error.code, detail: error.message }
   }
-  const { statusCode, code, message } = error as Partial<FastifyError>
-  if (statusCode !== undefined && statusCode < 500) return { status: statusCode, code: code ?? 'BAD_REQUEST', detail: message ?? '' }
-  return OPAQUE
+  const { statusCode: status, message: detail = '' } = error as Partial<FastifyError>
+  if (status === undefined || status >= 500) return OPAQUE
+  return { status, code: status === 413 ? 'BODY_TOO_LARGE' : 'BAD_REQUEST', detail }
 }
 
 /**

@@ -11,7 +11,7 @@ describe('docs/api.md', () => {
   it('lists every error code with its status, and no other', () => {
     const listed = [...read('docs/api.md').matchAll(/^\| `([A-Z_]+)` \| (\d+) \|/gm)].map((match) => [match[1], Number(match[2])])
 
-    expect(Object.fromEntries(listed)).toEqual({ ...STATUS, BAD_SPEC: 400, INTERNAL: 500 })
+    expect(Object.fromEntries(listed)).toEqual({ ...STATUS, BAD_SPEC: 400, BODY_TOO_LARGE: 413, INTERNAL: 500 })
   })
 })
 

@@ -27,7 +27,7 @@ export async function measureRollback (directory: string): Promise<RollbackResul
       host: '127.0.0.1',
       port: gateway.port,
       connections: CONNECTIONS,
-      durationMs: 4_000,
+      durationMs: 3_000,
       request: requests('127.0.0.1', WIDTH),
       onResponse: (_status, headers) => { if (/x-gauntlet-assignment: failover/i.test(headers)) failovers.push(performance.now()) }
     })

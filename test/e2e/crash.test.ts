@@ -184,6 +184,17 @@ describe('kill -9 of a host', () => {
   })
 })
 
+describe('SIGINT twice, as a terminal and a runner in between send it', () => {
+  it('still ends in order', async () => {
+    const ended = once(gateway.child, 'exit')
+
+    gateway.child.kill('SIGINT')
+    gateway.child.kill('SIGINT')
+
+    expect(await ended).toEqual([0, null])
+  })
+})
+
 describe('SIGTERM', () => {
   it('ends the gateway and every host, with exit code 0', async () => {
     const host = hostOf('1')
