@@ -33,7 +33,7 @@ async function main (): Promise<void> {
     for (const workload of WORKLOADS) report(workload.name, workload.goal, await besideBare(directory, workload))
     report('4 -> 16 -> 3', 0.95, await trialBesideNone(directory))
     const rollback = await measureRollback(join(directory, 'rollback'))
-    print(`\nrollback under load: last answer of a challenger-routed request ${rollback.lastAfterBreachMs.toFixed(1)} ms after the breach (goal < 50), ${rollback.failed} of ${rollback.requests} requests failed`)
+    print(`\nrollback under load: last request routed to the challenger ${rollback.lastSentAfterBreachMs.toFixed(1)} ms after the breach (goal < 50), the last of those under way answered after ${rollback.lastAnsweredAfterBreachMs.toFixed(1)} ms, ${rollback.failed} of ${rollback.requests} requests failed`)
     const loading = await measureLoading(join(directory, 'loading'), options.quick ? 2 : 5)
     print(`loading a challenger under load: champion p99 ${loading.duringMs.toFixed(1)} ms, before ${loading.beforeMs.toFixed(1)} ms: ${loading.ratio.toFixed(2)} x (goal <= 1.2)`)
     if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify({ node: process.version, results, rollback, loading }, null, 2)}\n`)

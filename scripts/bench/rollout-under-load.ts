@@ -8,8 +8,16 @@ import { publish, requests, writeModel } from './workload.js'
 
 const CONNECTIONS = 32
 const WIDTH = 4
+const FAILOVER = /x-gauntlet-assignment: failover/i
 
-interface RollbackResult { readonly lastAfterBreachMs: number, readonly failed: number, readonly requests: number }
+interface RollbackResult {
+  /** When the last request that was routed to the challenger was sent, after the answer that told of the breach. */
+  readonly lastSentAfterBreachMs: number
+  /** When the last of them, all sent before, was answered. */
+  readonly lastAnsweredAfterBreachMs: number
+  readonly failed: number
+  readonly requests: number
+}
 interface LoadingResult { readonly beforeMs: number, readonly duringMs: number, readonly ratio: number }
 
 /**
@@ -22,19 +30,27 @@ export async function measureRollback (directory: string): Promise<RollbackResul
   await publish(join(directory, 'data'), [await writeModel(directory, [WIDTH, 16, 3], 1), broken])
   const gateway = await startGateway(join(directory, 'data'))
   try {
-    const failovers: number[] = []
+    const failovers: { readonly sentAt: number, readonly answeredAt: number }[] = []
     const load = runLoad({
       host: '127.0.0.1',
       port: gateway.port,
       connections: CONNECTIONS,
       durationMs: 3_000,
       request: requests('127.0.0.1', WIDTH),
-      onResponse: (_status, headers) => { if (/x-gauntlet-assignment: failover/i.test(headers)) failovers.push(performance.now()) }
+      onResponse: (_status, headers, _body, latencyMs) => {
+        const answeredAt = performance.now()
+        if (FAILOVER.test(headers)) failovers.push({ sentAt: answeredAt - latencyMs, answeredAt })
+      }
     })
     await start(gateway.url, 50, ['rolled-back'])
     const { errors, non2xx, requests: count } = await load
-    const breach = failovers[BREAKER_MIN_REQUESTS - 1] ?? Infinity
-    return { lastAfterBreachMs: Math.max(0, failovers.at(-1)! - breach), failed: errors + non2xx, requests: count }
+    const breachedAt = failovers[BREAKER_MIN_REQUESTS - 1]?.answeredAt ?? NaN
+    return {
+      lastSentAfterBreachMs: Math.max(0, ...failovers.map(({ sentAt }) => sentAt - breachedAt)),
+      lastAnsweredAfterBreachMs: Math.max(0, ...failovers.map(({ answeredAt }) => answeredAt - breachedAt)),
+      failed: errors + non2xx,
+      requests: count
+    }
   } finally {
     await stop(gateway)
   }
