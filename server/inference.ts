@@ -7,6 +7,7 @@ import type { Metrics } from './metrics.js'
 import type { KeyCarrier } from './routing/affinity-key.js'
 import { type Arm, assign, type Assignment } from './routing/assign.js'
 import type { ModelRoute, RoutingSnapshot, Target, Trial } from './routing/snapshot.js'
+import type { Prediction } from './traffic/messages.js'
 
 export interface InferenceCall {
   readonly model: string
@@ -27,16 +28,7 @@ export interface InferenceAnswer {
 }
 
 /** How one routed request of a trial ended; `failed` tells of the arm it was assigned to. */
-export interface Outcome {
-  readonly requestId: string
-  readonly rolloutId: string
-  readonly stage: number
-  readonly weightBps: number
-  readonly arm: Arm
-  readonly bucket: number | null
-  readonly failed: boolean
-  readonly latencyMs: number
-}
+export type Outcome = Omit<Prediction, 'at'>
 
 export interface InferenceOptions {
   readonly snapshot: () => RoutingSnapshot<LiveModel>

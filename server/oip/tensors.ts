@@ -1,6 +1,6 @@
+import { halfFromNumber, numberFromHalf } from '../../models/json-tensor.js'
 import { type Datatype, ELEMENT_BYTES, elementCount, type Tensor, type TensorData } from '../../models/tensor.js'
 import { GatewayError } from '../errors.js'
-import { halfToNumber, numberToHalf } from './numbers.js'
 
 /** A tensor as JSON carries it; unchecked. */
 export interface RawTensor { name?: unknown, shape?: unknown, datatype?: unknown, data?: unknown }
@@ -65,7 +65,7 @@ function decodeData (flat: readonly unknown[], datatype: Datatype, fail: Fail): 
     case 'BOOL': return Uint8Array.from(flat, (value, i) => typeof value === 'boolean' ? Number(value) : fail(i, 'true or false'))
     case 'INT64': return longs(flat, new BigInt64Array(flat.length), RANGE_64.INT64, fail)
     case 'UINT64': return longs(flat, new BigUint64Array(flat.length), RANGE_64.UINT64, fail)
-    case 'FP16': return Uint16Array.from(flat, (value, i) => numberToHalf(float(value, i, fail)))
+    case 'FP16': return Uint16Array.from(flat, (value, i) => halfFromNumber(float(value, i, fail)))
     case 'FP32': return floats(flat, new Float32Array(flat.length), fail)
     case 'FP64': return floats(flat, new Float64Array(flat.length), fail)
     case 'INT8':
@@ -134,7 +134,7 @@ function encodeData ({ datatype, data }: Tensor): string {
   switch (datatype) {
     case 'BYTES': return (data as string[]).map((text) => JSON.stringify(text)).join(',')
     case 'BOOL': return Array.from(data as Uint8Array, (value) => value === 0 ? 'false' : 'true').join(',')
-    case 'FP16': return Array.from(data as Uint16Array, (bits) => encodeFloat(halfToNumber(bits))).join(',')
+    case 'FP16': return Array.from(data as Uint16Array, (bits) => encodeFloat(numberFromHalf(bits))).join(',')
     case 'FP32':
     case 'FP64': return encodeFloats(data as Float32Array | Float64Array)
     case 'INT8':

@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Datatype, Tensor } from '../../../models/tensor.js'
-import { halfToNumber, numberToHalf } from '../../../server/oip/numbers.js'
 import { parseInferBody } from '../../../server/oip/request.js'
 import { decodeTensor, encodeTensor } from '../../../server/oip/tensors.js'
 
@@ -107,21 +106,5 @@ describe('encodeTensor', () => {
     const odd: Tensor = { name: 'f', datatype: 'FP32', shape: [3], data: Float32Array.of(NaN, -Infinity, 1) }
 
     expect(read(`{"inputs":[${[texts, flags, odd].map(encodeTensor).join(',')}]}`).inputs).toEqual([texts, flags, odd])
-  })
-})
-
-describe('half precision', () => {
-  it('turns every one of the 65,536 patterns into a number and back', () => {
-    for (let bits = 0; bits < 65_536; bits++) {
-      const value = halfToNumber(bits)
-      if (!Number.isNaN(value)) expect(numberToHalf(value)).toBe(bits)
-    }
-    expect(halfToNumber(numberToHalf(NaN))).toBeNaN()
-  })
-
-  it('rounds to the nearest, ties to even', () => {
-    expect(halfToNumber(numberToHalf(1 + 2 ** -11))).toBe(1)
-    expect(halfToNumber(numberToHalf(1 + 3 * 2 ** -11))).toBe(1 + 2 ** -9)
-    expect(numberToHalf(65_520)).toBe(0x7c00)
   })
 })
