@@ -199,10 +199,15 @@ export class Fleet {
     return serving === undefined ? null : versions.get(serving) ?? null
   }
 
+  /**
+   * No sessions for a challenger that this gateway is still loading, as after a restart: that is no fault of its own,
+   * and must not count against it. One that was warm and has crashed keeps its sessions, and its failures count.
+   */
   #trial (model: string, versions: ReadonlyMap<string, Target<LiveModel>>): Trial<LiveModel> | null {
     const setting = this.#trials.get(model)
     const challenger = setting === undefined ? undefined : versions.get(setting.challenger)
     if (setting === undefined || challenger === undefined || !setting.isRouting) return null
+    if (challenger.live.state === 'loading') return null
     return { ...setting, challenger }
   }
 }

@@ -88,6 +88,7 @@ describe('kill -9 of the gateway', () => {
       return answer.assignment === 'hash' && answer
     })))
     expect(after.map(({ arm }) => arm)).toEqual(before.map(({ arm }) => arm))
+    expect((await rolloutOf(gateway.url, id)).state).toBe('progressing')
     const late = await call(gateway.url, '/v1/feedback', { requestId: before[45]!.requestId, values: { correct: 0 } })
     expect(late.status).toBe(200)
     const accuracy = (await rolloutOf(gateway.url, id)).verdict.metrics.find(({ name }) => name === 'accuracy')!
