@@ -136,6 +136,7 @@ export class Fleet {
     if (this.#targets.has(key) || this.#loads.has(key)) return
     this.#loads.set(key, { state: 'loading' })
     this.#start(key, model, version).catch((error: Error) => {
+      if (this.#isClosed) return
       this.#log('error', 'a version cannot be loaded', { version: key, error: error.message })
       this.#loads.set(key, { state: 'failed', message: error.message })
       for (const listener of this.#listeners) listener()

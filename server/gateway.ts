@@ -104,9 +104,10 @@ interface Watched { registry: Registry, fleet: Fleet, controller: RolloutControl
 function watch (config: Config, { registry, fleet, controller, traffic, log }: Watched): () => void {
   let seen = registry.dataVersion()
   let isLookDue = false
+  let isStopped = false
   const look = (): void => {
     isLookDue = false
-    controller.look()
+    if (!isStopped) controller.look()
   }
   fleet.onChange(() => {
     if (!isLookDue) setImmediate(look)
@@ -128,17 +129,23 @@ function watch (config: Config, { registry, fleet, controller, traffic, log }: W
     setInterval(poll, config.registryPollMs),
     setInterval(prune, PRUNE_EVERY_MS)
   ]
-  return () => { timers.forEach(clearInterval) }
+  return () => {
+    isStopped = true
+    timers.forEach(clearInterval)
+  }
 }
 
 function whenSettled (fleet: Fleet, registry: Registry): Promise<void> {
   return new Promise((resolve) => {
+    let isSettled = false
     const check = (): void => {
+      if (isSettled) return
       const waiting = fleet.unready().filter((model) => {
         const champion = registry.alias(model, 'champion')
         return champion !== null && fleet.load(model, champion).state !== 'failed'
       })
-      if (waiting.length === 0) resolve()
+      isSettled = waiting.length === 0
+      if (isSettled) resolve()
     }
     fleet.onChange(check)
     check()
