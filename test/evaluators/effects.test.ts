@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decide, type MetricSpec, type MetricVerdict, type Stratum } from '../../evaluators/verdict.js'
 import { ERRORS, evidenceOf, LATENCY, latencies, SCORE, specOf, stratum, tally, values } from '../support/evidence.js'
-import { seededRandom } from '../support/random.js'
+import { seededRandom } from '../../evaluators/statistics/random.js'
 
 /** The verdict of a trial with one metric, in mode equivalence. */
 function judged (metric: MetricSpec, strata: readonly Stratum[], minSamples = 200): MetricVerdict {

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { LogHistogram, type LogHistogramJson } from '../../evaluators/statistics/histogram.js'
 import { histogramOf } from '../support/evidence.js'
-import { seededRandom } from '../support/random.js'
+import { seededRandom } from '../../evaluators/statistics/random.js'
 
 const value = fc.double({ min: 1e-6, max: 1e9, noNaN: true })
 const sample = fc.array(value, { minLength: 1, maxLength: 200 })

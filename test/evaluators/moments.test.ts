@@ -5,7 +5,7 @@ import {
 } from '../../evaluators/statistics/moments.js'
 import { binaryMoments, momentsOf } from '../support/evidence.js'
 import { expectGolden, goldenSet } from '../support/golden.js'
-import { seededRandom } from '../support/random.js'
+import { seededRandom } from '../../evaluators/statistics/random.js'
 
 const finite = fc.double({ min: -1e3, max: 1e3, noNaN: true })
 const observations = fc.array(fc.tuple(finite, fc.integer({ min: 0, max: 5 })), { minLength: 2, maxLength: 60 })

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { hasTail, quantileEstimate, ranked } from '../../evaluators/statistics/quantiles.js'
 import { histogramOf } from '../support/evidence.js'
 import { expectGolden, goldenSet } from '../support/golden.js'
-import { seededRandom } from '../support/random.js'
+import { seededRandom } from '../../evaluators/statistics/random.js'
 
 describe('order-statistic quantile', () => {
   const { cases, tolerance } = goldenSet('quantiles')

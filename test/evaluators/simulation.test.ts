@@ -5,7 +5,7 @@ import { oneSidedHalfWidth, twoSidedHalfWidth } from '../../evaluators/statistic
 import { difference, stratifiedMeans, type ArmMean, type Estimate, type MeanStratum } from '../../evaluators/statistics/strata.js'
 import { decide } from '../../evaluators/verdict.js'
 import { ERRORS, evidenceOf, specOf, stratum, tally } from '../support/evidence.js'
-import { seededRandom, type Random } from '../support/random.js'
+import { seededRandom, type Random } from '../../evaluators/statistics/random.js'
 
 /**
  * Error rates of the sequential decisions, by seeded simulation against the table the design was chosen by (looks every

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { decide, type AnalysisSpec, type Evidence, type MetricSpec, type Verdict } from '../../evaluators/verdict.js'
 import { ERRORS, evidenceOf, LATENCY, SCORE, specOf, stratum, tally, values } from '../support/evidence.js'
-import { seededRandom } from '../support/random.js'
+import { seededRandom } from '../../evaluators/statistics/random.js'
 
 const random = seededRandom(11)
 const noise = Array.from({ length: 20_000 }, () => random.normal())

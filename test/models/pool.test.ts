@@ -12,7 +12,7 @@ import {
   countingModel, doublingModel, lookupModel, modelFolder, poolOptions, rows, summingModel, tensorSpec
 } from '../support/models-hosts.js'
 import { isAlive } from '../support/processes.js'
-import { seededRandom } from '../support/random.js'
+import { seededRandom } from '../../evaluators/statistics/random.js'
 import { eventually } from '../support/wait.js'
 
 const folder = modelFolder()

@@ -6,7 +6,7 @@ import type { PublishStep } from '../../registry/publish.js'
 import { Registry } from '../../registry/registry.js'
 import { fakeInspect, folderOf, modelBytes, temporaryFolder } from '../support/registry-fixtures.js'
 import { RegistryProcess, type DriverAction } from '../support/registry-process.js'
-import { seededRandom } from '../support/random.js'
+import { seededRandom } from '../../evaluators/statistics/random.js'
 
 /** A source of several files, the same for the same version. */
 function sourceOf (version: string): string {
