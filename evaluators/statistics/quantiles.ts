@@ -1,3 +1,5 @@
+import { EvaluatorError, requireBetween, requireCount } from '../errors.js'
+
 /** 97.5 % point of the standard normal distribution: the width at which the standard error is read off. */
 const Z = 1.959963984540054
 
@@ -39,8 +41,42 @@ export function hasTail (n: number, p: number, tailMin: number): boolean {
   return n * (1 - p) >= tailMin - RANK_GUARD
 }
 
+/**
+ * The p-quantile of type 7 (Hyndman and Fan, 1996, Am. Stat. 50:361-365; the default of NumPy and R): linear between
+ * the order statistics around position (n − 1)p, so that p = 0 gives the least value and p = 1 the greatest. It never
+ * leaves the two values it lies between and never falls as p rises. O(1): only the values that are read are checked.
+ *
+ * @param ascending at least one finite value, in ascending order (the order is the caller's promise)
+ * @param p which quantile, 0 <= p <= 1
+ * @returns the quantile, in the unit of the values
+ * @throws EvaluatorError EMPTY without a value, OUT_OF_RANGE for p, NOT_FINITE for a value that is read
+ */
+export function quantileType7 (ascending: ArrayLike<number>, p: number): number {
+  checkLevel(ascending, p)
+  const position = (ascending.length - 1) * p
+  const below = Math.floor(position)
+  const low = finiteAt(ascending, below)
+  const high = finiteAt(ascending, Math.min(below + 1, ascending.length - 1))
+  return between(low, high, position - below)
+}
+
+/**
+ * The p-quantile of type 1 (same source), the inverse of the empirical distribution: the order statistic of rank ⌈np⌉,
+ * for p = 0 the least value. A rank that floating point leaves less than 1e-9 above an integer is that integer. O(1):
+ * only the value that is read is checked.
+ *
+ * @param ascending at least one finite value, in ascending order (the order is the caller's promise)
+ * @param p which quantile, 0 <= p <= 1
+ * @returns one of the values
+ * @throws EvaluatorError EMPTY without a value, OUT_OF_RANGE for p, NOT_FINITE for the value that is read
+ */
+export function quantileType1 (ascending: ArrayLike<number>, p: number): number {
+  checkLevel(ascending, p)
+  return finiteAt(ascending, Math.max(1, rankOf(ascending.length * p)) - 1)
+}
+
 /** The values of an array as a ranked sample; the array is copied and sorted. O(n log n). */
-export function ranked (values: readonly number[]): Ranked {
+export function ranked (values: ArrayLike<number>): Ranked {
   const ascending = Float64Array.from(values).sort()
   return {
     count: ascending.length,
@@ -54,4 +90,22 @@ export function ranked (values: readonly number[]): Ranked {
 
 function rankOf (x: number): number {
   return Math.ceil(x - RANK_GUARD)
+}
+
+function checkLevel (ascending: ArrayLike<number>, p: number): void {
+  requireCount('ascending', ascending)
+  requireBetween('p', p, 0, 1)
+}
+
+function finiteAt (values: ArrayLike<number>, place: number): number {
+  const value = values[place]
+  if (typeof value === 'number' && Number.isFinite(value)) return value
+  throw new EvaluatorError('NOT_FINITE', `ascending[${place}]`, `expected a finite number, got ${String(value)}`)
+}
+
+/** The point a fraction of the way from low to high; a distance too great for a number does not overflow. */
+function between (low: number, high: number, fraction: number): number {
+  const distance = high - low
+  const point = Number.isFinite(distance) ? low + distance * fraction : low * (1 - fraction) + high * fraction
+  return Math.min(high, Math.max(low, point))
 }
