@@ -3,6 +3,17 @@ import type { Datatype, TensorSpec } from './tensor.js'
 /** What a version is used for: raw tensors, or texts through the model's own tokenizer. */
 export type Task = 'tensor' | 'text-classification' | 'feature-extraction'
 
+/** What a host does: a task, or `token-embedding`, which no version is published for: see `createEncoder`. */
+export type HostTask = Task | 'token-embedding'
+
+/** Which vectors of the tokens are wanted, and of how many tokens of a text. */
+export interface TokenSettings {
+  /** The graph's output [texts, tokens, width]; `last_hidden_state` or `token_embeddings` unless told. */
+  readonly output?: string
+  /** A longer text is cut to so many tokens, those that frame it included; the model's own limit unless it is less. */
+  readonly countMax?: number
+}
+
 /** How token vectors become one vector per text; `none` when the model's own output is already one per text. */
 export type Pooling = 'mean' | 'cls' | 'none'
 
@@ -29,12 +40,14 @@ export interface HostSpec {
   readonly directory: string
   /** Relative to `directory`: `model.onnx` or `onnx/model.onnx`. */
   readonly modelFile: string
-  readonly task: Task
+  readonly task: HostTask
   /** As the application sees them: text tasks take one BYTES input `text` [-1]. */
   readonly inputs: readonly TensorSpec[]
   readonly outputs: readonly TensorSpec[]
   readonly pooling?: Pooling
   readonly normalize?: boolean
+  /** For the task `token-embedding`. */
+  readonly tokens?: TokenSettings
   readonly batching: { readonly batchable: boolean, readonly maxBatch: number, readonly maxDelayMs: number }
   readonly examples: readonly GoldenExample[]
 }

@@ -33,8 +33,13 @@ export async function loadModel (spec: HostSpec, threads: number): Promise<Loade
 async function createRunner (spec: HostSpec, threads: number): Promise<Runner> {
   if (spec.task === 'tensor') return OnnxRunner.load(join(spec.directory, spec.modelFile), threads)
   // Imported only where there is text: the tokenizer library is large.
+  const { batchable } = spec.batching
+  if (spec.task === 'token-embedding') {
+    const { TokenRunner } = await import('./token-runner.js')
+    return TokenRunner.load({ ...spec, batchable }, threads)
+  }
   const { TextRunner } = await import('./pipelines.js')
-  return TextRunner.load({ ...spec, batchable: spec.batching.batchable }, threads)
+  return TextRunner.load({ ...spec, task: spec.task, batchable }, threads)
 }
 
 /** Zeros (or short texts), the first dimension `rows` where it is free and 1 in every other free place. */
