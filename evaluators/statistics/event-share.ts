@@ -1,7 +1,12 @@
+import { EvaluatorError, requireBetween } from '../errors.js'
+import { requireInside } from './open-interval.js'
 import { boundary } from './roots.js'
 import { lnBeta } from './special.js'
 
-/** Weight of the prior, in events: the mixture starts at beta(share·c, (1 − share)·c), centred on "no difference". */
+/**
+ * Weight of the prior, in events, unless another is given: the mixture starts at beta(share·c, (1 − share)·c), centred
+ * on "no difference".
+ */
 const CONCENTRATION = 10
 
 /** Events of both arms while the challenger's share of the traffic was `share` (0 < share < 1). */
@@ -12,20 +17,47 @@ export interface EventStratum { readonly champion: number, readonly challenger: 
  */
 export interface RatioInterval { readonly estimate: number, readonly lower: number, readonly upper: number }
 
+export interface EventShareOptions {
+  /** Error level of the two-sided interval, 0 < alpha < 1; 0.05 unless given. */
+  readonly alpha?: number
+  /** Weight of the prior in events, finite and > 0; 10 unless given. */
+  readonly concentration?: number
+  /** Smallest p so far, 0..1; 1 at the first look. */
+  readonly pBefore?: number
+}
+
+/**
+ * Event rates compared: `logE` against equal rates, `pThisLook` = min(1, 1/E), `p` the running minimum, valid at any
+ * stopping time; `ratio` the rates' ratio that the events point to (null without any event), `lower` and `upper` its
+ * interval, or null when no single ratio agrees with all strata.
+ */
+export interface EventShareResult {
+  readonly logE: number
+  readonly pThisLook: number
+  readonly p: number
+  readonly ratio: number | null
+  readonly interval: { readonly lower: number, readonly upper: number } | null
+}
+
 /**
  * Log e-value against the hypothesis that the challenger's event rate is e^lnRatio times the champion's. With
  * assignment at share θ each event falls on the challenger with probability s = θr/(θr + 1 − θ), whatever the rate;
- * against that stands the beta mixture: ln E = ln B(cθ+e_B, c(1−θ)+e_A) − ln B(cθ, c(1−θ)) − e_B ln s − e_A ln(1−s), c
- * = 10. Strata with different shares add up (a product of e-processes). Exact and anytime-valid: P(ln E ever >= ln
+ * against that stands the beta mixture: ln E = ln B(cθ+e_B, c(1−θ)+e_A) − ln B(cθ, c(1−θ)) − e_B ln s − e_A ln(1−s).
+ * Strata with different shares add up (a product of e-processes). Exact and anytime-valid: P(ln E ever >= ln
  * 1/α) <= α under the hypothesis. Lindon and Malek (2022), "Anytime-valid inference for multinomial count data",
  * NeurIPS. O(strata).
  *
  * @param strata counts and shares; events are integers >= 0
  * @param lnRatio natural logarithm of the hypothesised ratio, finite
- * @throws RangeError when a count is not an integer >= 0 or a share is not strictly between 0 and 1
+ * @param concentration weight c of the prior in events, finite and > 0
+ * @throws EvaluatorError OUT_OF_RANGE when a count is not an integer >= 0, a share is not strictly between 0 and 1, or
+ * another argument is out of range
  */
-export function logEvidence (strata: readonly EventStratum[], lnRatio: number): number {
-  return mixture(strata) + cost(strata, lnRatio)
+export function logEvidence (
+  strata: readonly EventStratum[], lnRatio: number, concentration: number = CONCENTRATION
+): number {
+  if (!Number.isFinite(lnRatio)) throw new EvaluatorError('OUT_OF_RANGE', 'lnRatio', `must be finite, got ${lnRatio}`)
+  return mixture(strata, concentration) + cost(strata, lnRatio)
 }
 
 /**
@@ -35,12 +67,15 @@ export function logEvidence (strata: readonly EventStratum[], lnRatio: number): 
  *
  * @param strata counts and shares; without any event the interval is [0, Infinity] and the estimate NaN
  * @param alpha 0 < alpha < 1
+ * @param concentration weight c of the prior in events, finite and > 0
  * @returns null when no single ratio agrees with all strata
- * @throws RangeError as {@link logEvidence}, or when alpha is outside (0, 1)
+ * @throws EvaluatorError as {@link logEvidence}, or OUT_OF_RANGE when alpha is outside (0, 1)
  */
-export function ratioInterval (strata: readonly EventStratum[], alpha: number): RatioInterval | null {
-  if (!(alpha > 0 && alpha < 1)) throw new RangeError(`alpha must lie between 0 and 1, got ${alpha}`)
-  const limit = -Math.log(alpha) - mixture(strata)
+export function ratioInterval (
+  strata: readonly EventStratum[], alpha: number, concentration: number = CONCENTRATION
+): RatioInterval | null {
+  requireInside('alpha', alpha, 0, 1)
+  const limit = -Math.log(alpha) - mixture(strata, concentration)
   const champion = strata.reduce((sum, stratum) => sum + stratum.champion, 0)
   const challenger = strata.reduce((sum, stratum) => sum + stratum.challenger, 0)
   if (champion + challenger === 0) return { estimate: NaN, lower: 0, upper: Infinity }
@@ -61,14 +96,56 @@ export function ratioInterval (strata: readonly EventStratum[], alpha: number): 
   }
 }
 
+/**
+ * Exact comparison of two event rates from where the events fell, valid at every look: is the challenger's rate another
+ * one than the champion's? See {@link logEvidence} and {@link ratioInterval}. For a one-sided reading at level a, take
+ * one bound of the interval at alpha = 2a. O(strata · 100).
+ *
+ * @param strata events of both arms (integers >= 0) and the challenger's share (0..1, exclusive) per constant split
+ * @param options error level, prior weight, and the smallest p of the looks before
+ * @throws EvaluatorError OUT_OF_RANGE, naming the argument
+ */
+export function compareEventShares (
+  strata: readonly EventStratum[], { alpha = 0.05, concentration = CONCENTRATION, pBefore = 1 }: EventShareOptions = {}
+): EventShareResult {
+  requireBetween('pBefore', pBefore, 0, 1)
+  const logE = logEvidence(strata, 0, concentration)
+  const pThisLook = Math.min(1, Math.exp(-logE))
+  const found = ratioInterval(strata, alpha, concentration)
+  return {
+    logE,
+    pThisLook,
+    p: Math.min(pBefore, pThisLook),
+    ratio: found === null || Number.isNaN(found.estimate) ? null : found.estimate,
+    interval: found === null ? null : { lower: found.lower, upper: found.upper }
+  }
+}
+
+/**
+ * The share of all events that falls on the challenger when its rate is `ratio` times the champion's and it gets
+ * `share` of the traffic: θr/(θr + 1 − θ), 0..1. O(1).
+ *
+ * @param ratio 0..Infinity
+ * @param share the challenger's share of the traffic, between 0 and 1
+ * @throws EvaluatorError OUT_OF_RANGE
+ */
+export function eventShareAt (ratio: number, share: number): number {
+  requireBetween('ratio', ratio, 0, Infinity)
+  requireInside('share', share, 0, 1)
+  return ratio === Infinity ? 1 : ratio / (ratio + (1 - share) / share)
+}
+
 /** The part of the log e-value that does not depend on the ratio. */
-function mixture (strata: readonly EventStratum[]): number {
+function mixture (strata: readonly EventStratum[], concentration: number): number {
+  if (!(concentration > 0 && concentration < Infinity)) {
+    throw new EvaluatorError('OUT_OF_RANGE', 'concentration', `must be finite and above 0, got ${concentration}`)
+  }
   return strata.reduce((sum, { champion, challenger, share }) => {
-    if (!(share > 0 && share < 1)) throw new RangeError(`a share must lie between 0 and 1, got ${share}`)
+    requireInside('share', share, 0, 1)
     if (!(Number.isInteger(champion) && champion >= 0 && Number.isInteger(challenger) && challenger >= 0)) {
-      throw new RangeError(`events must be integers >= 0, got ${champion} and ${challenger}`)
+      throw new EvaluatorError('OUT_OF_RANGE', 'events', `must be integers >= 0, got ${champion} and ${challenger}`)
     }
-    const prior = { challenger: share * CONCENTRATION, champion: (1 - share) * CONCENTRATION }
+    const prior = { challenger: share * concentration, champion: (1 - share) * concentration }
     return sum + lnBeta(prior.challenger + challenger, prior.champion + champion) -
       lnBeta(prior.challenger, prior.champion)
   }, 0)

@@ -1,3 +1,5 @@
+import { EvaluatorError } from '../errors.js'
+
 /** Cluster ids are the session buckets of the router, 0..9999; that bounds what an accumulator can hold. */
 export const CLUSTERS_MAX = 10_000
 
@@ -46,12 +48,14 @@ export class Moments {
    *
    * @param value the measurement, finite
    * @param cluster who made it: the session's bucket, an integer 0..9999
-   * @throws RangeError when the value is not finite or the cluster is not such an integer; nothing is changed then
+   * @throws EvaluatorError when the value is not finite or the cluster is not such an integer; nothing is changed then
    */
   add (value: number, cluster: number): void {
-    if (!Number.isFinite(value)) throw new RangeError(`an observation must be finite, got ${value}`)
+    if (!Number.isFinite(value)) {
+      throw new EvaluatorError('NOT_FINITE', 'value', `an observation must be finite, got ${value}`)
+    }
     if (!(Number.isInteger(cluster) && cluster >= 0 && cluster < CLUSTERS_MAX)) {
-      throw new RangeError(`a cluster must be an integer from 0 to ${CLUSTERS_MAX - 1}, got ${cluster}`)
+      throw new EvaluatorError('OUT_OF_RANGE', 'cluster', `must be an integer from 0 to ${CLUSTERS_MAX - 1}, got ${cluster}`)
     }
     if (this.n === 0) this.shift = value
     this.n += 1

@@ -1,3 +1,5 @@
+import { EvaluatorError } from '../errors.js'
+import { requireInside } from './open-interval.js'
 import { boundary } from './roots.js'
 import { lnBeta } from './special.js'
 import { usableStrata, type ArmMean, type StratifiedMeans } from './strata.js'
@@ -20,11 +22,11 @@ export interface TallyStratum { readonly champion: Tally, readonly challenger: T
  *
  * @param tally the arm's counts; no unit at all gives [0, 1]
  * @param alpha error level of the pair of arms, 0 < alpha < 1
- * @throws RangeError when the tally is not 0 <= events <= n in integers, or alpha is outside (0, 1)
+ * @throws EvaluatorError OUT_OF_RANGE when the tally is not 0 <= events <= n in integers, or alpha is outside (0, 1)
  */
 export function proportionSequence (tally: Tally, alpha: number): { lower: number, upper: number } {
   checkTally(tally)
-  if (!(alpha > 0 && alpha < 1)) throw new RangeError(`alpha must lie between 0 and 1, got ${alpha}`)
+  requireInside('alpha', alpha, 0, 1)
   const { events, n } = tally
   if (n === 0) return { lower: 0, upper: 1 }
   const limit = Math.log(2 / alpha) - lnBeta(0.5 + events, 0.5 + n - events) + lnBeta(0.5, 0.5)
@@ -45,7 +47,7 @@ export function proportionSequence (tally: Tally, alpha: number): { lower: numbe
  * usual n_g − 1 for many. Strata weigh w = n_A + n_B and are skipped as in `stratifiedMeans`. O(strata).
  *
  * @returns the stratified proportions, ready for `difference`; null when no stratum is left
- * @throws RangeError when a tally is not 0 <= events <= n in integers
+ * @throws EvaluatorError OUT_OF_RANGE when a tally is not 0 <= events <= n in integers
  */
 export function stratifiedProportions (strata: readonly TallyStratum[]): StratifiedMeans | null {
   for (const { champion, challenger } of strata) {
@@ -103,7 +105,7 @@ function pooled (tallies: readonly Tally[], weights: readonly number[]): ArmMean
 
 function checkTally ({ events, n }: Tally): void {
   if (!(Number.isInteger(events) && Number.isInteger(n) && events >= 0 && events <= n)) {
-    throw new RangeError(`a tally needs integers 0 <= events <= n, got ${events} of ${n}`)
+    throw new EvaluatorError('OUT_OF_RANGE', 'tally', `a tally needs integers 0 <= events <= n, got ${events} of ${n}`)
   }
 }
 

@@ -1,4 +1,5 @@
 import { EvaluatorError, requireBetween, requireCount } from '../errors.js'
+import { requireInside } from './open-interval.js'
 
 /** 97.5 % point of the standard normal distribution: the width at which the standard error is read off. */
 const Z = 1.959963984540054
@@ -21,11 +22,11 @@ export interface QuantileEstimate { readonly value: number, readonly se: number 
  *
  * @param sample any ranked sample, an array or a histogram
  * @param p which quantile, 0 < p < 1
- * @throws RangeError when p is outside (0, 1) or the sample is empty
+ * @throws EvaluatorError OUT_OF_RANGE when p is outside (0, 1), EMPTY when the sample is
  */
 export function quantileEstimate (sample: Ranked, p: number): QuantileEstimate {
-  if (!(p > 0 && p < 1)) throw new RangeError(`a quantile must lie between 0 and 1, got ${p}`)
-  if (sample.count < 1) throw new RangeError('a quantile needs at least one value')
+  requireInside('p', p, 0, 1)
+  if (sample.count < 1) throw new EvaluatorError('EMPTY', 'sample', 'a quantile needs at least one value')
   const n = sample.count
   const w = Z * Math.sqrt(p * (1 - p) / n)
   const [low, high] = [rankOf(n * (p - w)), rankOf(n * (p + w))]
@@ -82,7 +83,9 @@ export function ranked (values: ArrayLike<number>): Ranked {
     count: ascending.length,
     valueAtRank (rank: number): number {
       const value = ascending[rank - 1]
-      if (value === undefined) throw new RangeError(`rank must be an integer from 1 to ${ascending.length}, got ${rank}`)
+      if (value === undefined) {
+        throw new EvaluatorError('OUT_OF_RANGE', 'rank', `rank must be an integer from 1 to ${ascending.length}, got ${rank}`)
+      }
       return value
     }
   }

@@ -1,3 +1,6 @@
+import { EvaluatorError } from '../errors.js'
+import { requireInside } from './open-interval.js'
+
 /**
  * What a confidence sequence is built from: an estimate's standard error `se` (in the estimate's own unit, > 0), the
  * number `n` of units it rests on (both arms together; pairs when paired; > 0), the error level `alpha`, and
@@ -17,7 +20,7 @@ export interface SequenceInput {
  * L = −2 ln α, ρ² = (L + ln(L + 1)) / N*, u = nρ², h = se √(2(u+1)/u · ln(√(u+1)/α)). O(1).
  *
  * @returns the half width, in the unit of `se`
- * @throws RangeError when alpha is outside (0, 1), or n, se or plannedSamples is not finite and > 0
+ * @throws EvaluatorError OUT_OF_RANGE when alpha is outside (0, 1), or n, se or plannedSamples is not finite and > 0
  */
 export function twoSidedHalfWidth (input: SequenceInput): number {
   checkInput(input, 1)
@@ -31,7 +34,7 @@ export function twoSidedHalfWidth (input: SequenceInput): number {
  * one-sided: ρ² is tuned at 2α, h = se √(2(u+1)/u · ln(1 + √(u+1)/(2α))). O(1).
  *
  * @returns the margin, in the unit of `se`
- * @throws RangeError when alpha is outside (0, 0.5), or n, se or plannedSamples is not finite and > 0
+ * @throws EvaluatorError OUT_OF_RANGE when alpha is outside (0, 0.5), or n, se or plannedSamples is not finite and > 0
  */
 export function oneSidedHalfWidth (input: SequenceInput): number {
   checkInput(input, 0.5)
@@ -47,7 +50,7 @@ export function oneSidedHalfWidth (input: SequenceInput): number {
  * @param input as for the two-sided sequence; alpha only tunes ρ²
  * @param estimate the estimate, in the unit of `se`
  * @param reference the hypothesised truth, same unit
- * @throws RangeError as {@link twoSidedHalfWidth}
+ * @throws EvaluatorError as {@link twoSidedHalfWidth}
  */
 export function anytimeP (input: SequenceInput, estimate: number, reference: number): { logE: number, p: number } {
   checkInput(input, 1)
@@ -59,16 +62,27 @@ export function anytimeP (input: SequenceInput, estimate: number, reference: num
 
 /**
  * ρ² of the sequences above: the mixture variance that makes the two-sided interval at level `alpha` tightest at
- * `plannedSamples` units (a one-sided sequence is tuned at twice its level). O(1).
+ * `plannedSamples` units (a one-sided sequence is tuned at twice its level). No unit, > 0. O(1).
+ *
+ * @param alpha error level, 0 < alpha < 1
+ * @param plannedSamples N*, units, finite and > 0
+ * @throws EvaluatorError OUT_OF_RANGE
  */
 export function tuning (alpha: number, plannedSamples: number): number {
+  requireInside('alpha', alpha, 0, 1)
+  requirePositive('plannedSamples', plannedSamples)
   const level = -2 * Math.log(alpha)
   return (level + Math.log1p(level)) / plannedSamples
 }
 
 function checkInput ({ se, n, alpha, plannedSamples }: SequenceInput, alphaMax: number): void {
-  if (!(alpha > 0 && alpha < alphaMax)) throw new RangeError(`alpha must lie between 0 and ${alphaMax}, got ${alpha}`)
-  for (const [name, value] of Object.entries({ se, n, plannedSamples })) {
-    if (!(value > 0 && Number.isFinite(value))) throw new RangeError(`${name} must be finite and above 0, got ${value}`)
-  }
+  requireInside('alpha', alpha, 0, alphaMax)
+  requirePositive('se', se)
+  requirePositive('n', n)
+  requirePositive('plannedSamples', plannedSamples)
+}
+
+function requirePositive (argument: string, value: number): void {
+  if (value > 0 && value < Infinity) return
+  throw new EvaluatorError('OUT_OF_RANGE', argument, `must be finite and above 0, got ${value}`)
 }

@@ -1,3 +1,4 @@
+import { EvaluatorError } from '../errors.js'
 import { clusterVariance, requestVariance, type MomentsSummary } from './moments.js'
 
 /** One arm in one stratum: `n` units with `mean`, and the variance of that mean (`varianceOfMean`, unit squared). */
@@ -65,8 +66,13 @@ export function difference ({ champion, challenger }: Pick<StratifiedMeans, 'cha
  * where V is the variance of an arm's mean; both without unit. Dividing by the magnitude keeps the sign of the lift
  * that of the difference for a negative mean too. Only meaningful when the champion's mean is clearly not 0: the
  * caller checks. O(1).
+ *
+ * @throws EvaluatorError OUT_OF_RANGE when the champion's mean is 0
  */
 export function relativeLift ({ champion, challenger }: Pick<StratifiedMeans, 'champion' | 'challenger'>): Estimate {
+  if (champion.mean === 0) {
+    throw new EvaluatorError('OUT_OF_RANGE', 'champion.mean', 'a lift needs a mean other than 0, got 0')
+  }
   const ratio = challenger.mean / champion.mean
   return {
     estimate: (challenger.mean - champion.mean) / Math.abs(champion.mean),

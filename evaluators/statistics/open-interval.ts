@@ -1,0 +1,10 @@
+import { EvaluatorError } from '../errors.js'
+
+/**
+ * Refuses a number that is not strictly between two others, or not a number at all. O(1).
+ * @throws EvaluatorError OUT_OF_RANGE, naming `argument`
+ */
+export function requireInside (argument: string, value: number, low: number, high: number): void {
+  if (value > low && value < high) return
+  throw new EvaluatorError('OUT_OF_RANGE', argument, `${argument} must lie between ${low} and ${high}, got ${value}`)
+}
