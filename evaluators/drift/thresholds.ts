@@ -8,7 +8,9 @@ export type DriftThresholds = Readonly<Record<DriftEffect['name'], {
   readonly none: number, readonly warning: number, readonly severe: number
 }>>
 
-/** Thresholds when none are given. They are calibrated on normal data: repeat on your own reference where it matters. */
+/**
+ * Thresholds when none are given. They are calibrated on normal data: repeat on your own reference where it matters.
+ */
 export const DRIFT_THRESHOLDS: DriftThresholds = {
   'wasserstein1/sd': { none: 0, warning: 0.1, severe: 0.25 },
   'js-distance': { none: 0, warning: 0.1, severe: 0.2 },
