@@ -1,8 +1,11 @@
+import { EvaluatorError } from '../errors.js'
+import { logBuckets, type LogBuckets } from './log-buckets.js'
+
 /** Relative width of a bucket when none is given: a rank query errs by at most 0.5 %. */
 const RELATIVE_ERROR = 0.005
 
-/** Values below the first (0 included) share one bucket, values above the second another; that bounds the buckets. */
-const TRACKABLE = { min: 1e-6, max: 1e9 }
+/** Buckets are counted in pages of 64, made when first used: a narrow sample takes few, whatever its position. */
+const PAGE = { bits: 6, size: 64 } as const
 
 /** State of a {@link LogHistogram}: bucket index and count, ascending; least and greatest value, null when empty. */
 export interface LogHistogramJson {
@@ -17,134 +20,186 @@ export interface LogHistogramJson {
  * that any value in a bucket is within relativeError of any other. Ranks are interpolated inside a bucket and never
  * leave the observed range, hence equal values come back exactly. Masson, Rim, Lee (2019), "DDSketch", PVLDB 12(12),
  * with the guarantee on [1e-6, 1e9] (for milliseconds: a nanosecond to 11 days); below, the absolute error is 1e-6.
- * At 0.5 % there are at most 6,930 buckets; only those in use take memory.
+ * At 0.5 % there are at most 6,930 buckets; only the pages of those in use take memory.
  */
 export class LogHistogram {
-  private total = 0
-  private min = Infinity
-  private max = -Infinity
-  private readonly counts = new Map<number, number>()
-  private readonly logGamma: number
-  private readonly lowest: number
-  private readonly highest: number
+  #total = 0
+  #min = Infinity
+  #max = -Infinity
+  readonly #buckets: LogBuckets
+  readonly #pages: (Float64Array | undefined)[] = []
 
   /**
-   * @param relativeError bucket width, 0 < relativeError <= 0.5
-   * @throws RangeError when it lies outside
+   * @param relativeError bucket width, 1e-6 <= relativeError <= 0.5
+   * @throws EvaluatorError OUT_OF_RANGE when it lies outside
    */
   constructor (readonly relativeError: number = RELATIVE_ERROR) {
-    if (!(relativeError > 0 && relativeError <= 0.5)) {
-      throw new RangeError(`relativeError must be above 0 and at most 0.5, got ${relativeError}`)
-    }
-    this.logGamma = Math.log1p(relativeError)
-    this.lowest = Math.floor(Math.log(TRACKABLE.min) / this.logGamma) - 1
-    this.highest = Math.floor(Math.log(TRACKABLE.max) / this.logGamma)
+    this.#buckets = logBuckets(relativeError)
   }
 
   /** How many values were added. */
   get count (): number {
-    return this.total
+    return this.#total
   }
 
   /**
    * Takes in one value. O(1).
-   * @throws RangeError when it is negative or not finite
+   * @throws EvaluatorError NOT_FINITE or OUT_OF_RANGE when it is not finite or negative; nothing is changed then
    */
   add (value: number): void {
-    if (!(value >= 0 && Number.isFinite(value))) throw new RangeError(`a value must be finite and >= 0, got ${value}`)
-    this.addTo(this.bucketOf(value), 1)
-    this.min = Math.min(this.min, value)
-    this.max = Math.max(this.max, value)
+    if (!(value >= 0 && value < Infinity)) throw refused(value)
+    this.#addTo(this.#buckets.placeOf(value), 1)
+    if (value < this.#min) this.#min = value
+    if (value > this.#max) this.#max = value
   }
 
   /**
    * The value of the given rank in ascending order, within relativeError of the exact order statistic; non-decreasing
-   * in the rank. O(buckets log buckets).
+   * in the rank. O(buckets).
    *
    * @param rank 1 for the least value, `count` for the greatest; an integer
-   * @throws RangeError when no value has that rank
+   * @throws EvaluatorError OUT_OF_RANGE when no value has that rank
    */
   valueAtRank (rank: number): number {
-    if (!(Number.isInteger(rank) && rank >= 1 && rank <= this.total)) {
-      throw new RangeError(`rank must be an integer from 1 to ${this.total}, got ${rank}`)
+    if (!(Number.isInteger(rank) && rank >= 1 && rank <= this.#total)) {
+      throw new EvaluatorError('OUT_OF_RANGE', 'rank', `rank must be an integer from 1 to ${this.#total}, got ${rank}`)
     }
-    if (rank === 1) return this.min
-    if (rank === this.total) return this.max
+    if (rank === 1) return this.#min
+    if (rank === this.#total) return this.#max
     let before = 0
-    const entries = this.sorted()
-    let [index, count] = entries[0]!
-    for ([index, count] of entries) {
-      if (before + count >= rank) break
+    for (const [place, count] of this.#used()) {
+      if (before + count >= rank) return this.#interpolate(place, (rank - before - 0.5) / count)
       before += count
     }
-    return this.interpolate(index, (rank - before - 0.5) / count)
+    return this.#max
+  }
+
+  /**
+   * How many values are at most `limit`: exact but for the bucket that holds the limit, whose values are taken as
+   * evenly spread over the part of it that was observed. Non-decreasing in the limit; O(buckets).
+   *
+   * @param limit in the unit of the values, any number but NaN
+   * @returns 0..count, not necessarily an integer
+   * @throws EvaluatorError NOT_FINITE for NaN
+   */
+  countAtMost (limit: number): number {
+    if (Number.isNaN(limit)) throw new EvaluatorError('NOT_FINITE', 'limit', 'expected a number, got NaN')
+    if (limit >= this.#max) return this.#total
+    if (limit < this.#min) return 0
+    const place = this.#buckets.placeOf(limit)
+    let before = 0
+    for (const [each, count] of this.#used()) {
+      if (each > place) break
+      if (each < place) {
+        before += count
+        continue
+      }
+      const lower = Math.max(this.#min, this.#buckets.lowerBound(place))
+      const upper = Math.min(this.#max, this.#buckets.lowerBound(place + 1))
+      return before + count * (upper > lower ? Math.min(1, (limit - lower) / (upper - lower)) : 1)
+    }
+    return before
+  }
+
+  /**
+   * Share of the values above `limit`, such as the requests slower than a promise: 1 − countAtMost(limit)/count, so
+   * that it is exact but for the share of the one bucket that holds the limit. O(buckets).
+   *
+   * @param limit in the unit of the values, any number but NaN
+   * @returns 0..1; null when there is no value
+   * @throws EvaluatorError NOT_FINITE for NaN
+   */
+  shareAbove (limit: number): number | null {
+    const below = this.countAtMost(limit)
+    return this.#total === 0 ? null : (this.#total - below) / this.#total
   }
 
   /**
    * Adds all values of another histogram to this one, as if they had been added here. O(buckets of the other).
-   * @throws RangeError when the other has different buckets
+   * @throws EvaluatorError MALFORMED when the other has different buckets
    */
   merge (other: LogHistogram): void {
     if (other.relativeError !== this.relativeError) {
-      throw new RangeError(`cannot merge relativeError ${other.relativeError} into ${this.relativeError}`)
+      throw new EvaluatorError('MALFORMED', 'other', `cannot merge relativeError ${other.relativeError} into ${this.relativeError}`)
     }
-    for (const [index, count] of [...other.counts]) this.addTo(index, count)
-    this.min = Math.min(this.min, other.min)
-    this.max = Math.max(this.max, other.max)
+    for (let page = 0; page < other.#pages.length; page++) {
+      const theirs = other.#pages[page]
+      if (theirs === undefined) continue
+      const ours = this.#page(page)
+      for (let i = 0; i < PAGE.size; i++) ours[i]! += theirs[i]!
+    }
+    this.#total += other.#total
+    this.#min = Math.min(this.#min, other.#min)
+    this.#max = Math.max(this.#max, other.#max)
   }
 
-  /** The state as plain JSON; equal contents give equal bytes, in whatever order they came. O(buckets log buckets). */
+  /** The state as plain JSON; equal contents give equal bytes, in whatever order they came. O(buckets). */
   toJSON (): LogHistogramJson {
-    const isEmpty = this.total === 0
+    const isEmpty = this.#total === 0
     return {
       relativeError: this.relativeError,
-      min: isEmpty ? null : this.min,
-      max: isEmpty ? null : this.max,
-      buckets: this.sorted()
+      min: isEmpty ? null : this.#min,
+      max: isEmpty ? null : this.#max,
+      buckets: Array.from(this.#used(), ([place, count]): [number, number] => [place + this.#buckets.lowest, count])
     }
   }
 
   /**
    * The histogram that gave the JSON. O(buckets).
-   * @throws RangeError when a bucket, count, `min` or `max` is not one that a histogram could have written
+   * @throws EvaluatorError MALFORMED when a bucket, count, `min` or `max` is not one that a histogram could have
+   * written, OUT_OF_RANGE for its relativeError
    */
   static fromJSON (json: LogHistogramJson): LogHistogram {
     const histogram = new LogHistogram(json.relativeError)
+    const { lowest, count: places } = histogram.#buckets
     for (const [index, count] of json.buckets) {
-      const isBucket = Number.isInteger(index) && index >= histogram.lowest && index <= histogram.highest
+      const isBucket = Number.isInteger(index) && index >= lowest && index < lowest + places
       if (!isBucket || !Number.isSafeInteger(count) || count < 1) {
-        throw new RangeError(`bucket ${index} with count ${count} is not one of this histogram`)
+        throw new EvaluatorError('MALFORMED', 'buckets', `bucket ${index} with count ${count} is not one of this histogram`)
       }
-      histogram.addTo(index, count)
+      histogram.#addTo(index - lowest, count)
     }
-    if (histogram.total === 0) return histogram
+    if (histogram.#total === 0) return histogram
     const { min, max } = json
     if (min === null || max === null || !(min >= 0 && min <= max && max < Infinity)) {
-      throw new RangeError(`least and greatest value must be 0 <= min <= max, got ${min} and ${max}`)
+      throw new EvaluatorError('MALFORMED', 'min', `least and greatest value must be 0 <= min <= max, got ${min} and ${max}`)
     }
-    histogram.min = min
-    histogram.max = max
+    histogram.#min = min
+    histogram.#max = max
     return histogram
   }
 
-  private addTo (index: number, count: number): void {
-    this.counts.set(index, (this.counts.get(index) ?? 0) + count)
-    this.total += count
+  #addTo (place: number, count: number): void {
+    this.#page(place >> PAGE.bits)[place & (PAGE.size - 1)]! += count
+    this.#total += count
   }
 
-  private bucketOf (value: number): number {
-    if (value < TRACKABLE.min) return this.lowest
-    return Math.min(this.highest, Math.floor(Math.log(value) / this.logGamma))
+  #page (page: number): Float64Array {
+    let counts = this.#pages[page]
+    if (counts === undefined) this.#pages[page] = counts = new Float64Array(PAGE.size)
+    return counts
   }
 
-  private sorted (): [number, number][] {
-    return [...this.counts].sort(([a], [b]) => a - b)
+  /** Places and counts of the buckets that hold something, ascending. */
+  * #used (): Generator<[place: number, count: number]> {
+    for (let page = 0; page < this.#pages.length; page++) {
+      const counts = this.#pages[page]
+      if (counts === undefined) continue
+      for (let i = 0; i < PAGE.size; i++) {
+        if (counts[i]! > 0) yield [page * PAGE.size + i, counts[i]!]
+      }
+    }
   }
 
-  private interpolate (index: number, fraction: number): number {
-    if (index === this.lowest) return this.min
-    const lower = Math.exp(index * this.logGamma)
-    const upper = Math.exp((index + 1) * this.logGamma)
-    return Math.min(this.max, Math.max(this.min, lower + (upper - lower) * fraction))
+  #interpolate (place: number, fraction: number): number {
+    if (place === 0) return this.#min
+    const lower = this.#buckets.lowerBound(place)
+    const upper = this.#buckets.lowerBound(place + 1)
+    return Math.min(this.#max, Math.max(this.#min, lower + (upper - lower) * fraction))
   }
+}
+
+function refused (value: number): EvaluatorError {
+  const code = Number.isFinite(value) ? 'OUT_OF_RANGE' : 'NOT_FINITE'
+  return new EvaluatorError(code, 'value', `a value must be finite and >= 0, got ${value}`)
 }

@@ -11,8 +11,8 @@ export interface QuantileBounds { readonly lower: number | null, readonly upper:
 /**
  * Exact confidence sequence of a quantile, for samples too small for the standard error of `quantileEstimate`. The
  * number of values up to the quantile is binomial(n, p), so the ranks that the beta(½, ½) mixture of Robbins (1970),
- * Ann. Math. Stat. 41:1397-1409, has not refuted at level alpha bound it: the bounds hold at every n at once with probability
- * 1 − alpha, whatever the distribution, ties included. Two rank queries and O(log n) steps.
+ * Ann. Math. Stat. 41:1397-1409, has not refuted at level alpha bound it. The bounds hold at every n at once with
+ * probability 1 − alpha, whatever the distribution, ties included. Two rank queries and O(log n) steps.
  *
  * @param sample any ranked sample, an array or a histogram, of independent values
  * @param p which quantile, 0 < p < 1
