@@ -74,7 +74,8 @@ function stepUp (p: ArrayLike<number>, factor: number): number[] {
   let least = 1
   for (let i = order.length - 1; i >= 0; i--) {
     const place = order[i]!
-    least = Math.min(least, p[place]! * factor * p.length / (i + 1))
+    // Divided by rank/n, which is exactly 1 for the last: a list of equal p-values keeps them to the last digit.
+    least = Math.min(least, p[place]! / ((i + 1) / p.length / factor))
     adjusted[place] = least
   }
   return adjusted
