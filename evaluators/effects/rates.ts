@@ -1,101 +1,143 @@
-import { ratioInterval, type EventStratum } from '../statistics/event-share.js'
 import type { MomentsSummary } from '../statistics/moments.js'
 import {
   expectedEvents, proportionSequence, stratifiedProportions, type Tally, type TallyStratum
 } from '../statistics/proportions.js'
 import { designEffect, difference, usableStrata, type StratifiedMeans } from '../statistics/strata.js'
-import { sequenceEffect, type Effect, type EffectOptions, type MomentsStratum, type Sign, type Unmet } from './effect.js'
+import type { MetricSpec } from '../verdict/spec.js'
+import {
+  gateOf, signOf, type Effect, type EffectOptions, type Gate, type MomentsStratum, type Question, type Sign, type Unmet
+} from './effect.js'
+import { RATE_PRECISION, smallestStep, unfavourable } from './forecast.js'
+import { skippedNote } from './means.js'
+import { sequenceEffect, type ArmPart } from './sequence.js'
 
 /** Fewest expected events in the smaller arm for the asymptotic comparison of proportions. */
 const EXPECTED_EVENTS_MIN = 10
 
 /**
- * Rates compared by where the events fell. A stage is one visit of one weight, so its time blocks are one experiment.
- */
-export function eventShareEffect (
-  strata: readonly MomentsStratum[], sign: Sign, { alpha }: EffectOptions
-): Effect | Unmet {
-  const events = eventsByStage(strata)
-  const counted = events.reduce((total, { champion, challenger }) => total + champion + challenger, 0)
-  if (counted === 0) return { unmet: 'no event in either arm yet, so their ratio cannot be told' }
-  const whole = ratioInterval(events, 2 * alpha)
-  if (whole === null) return { unmet: 'no single ratio of the rates agrees with all stages' }
-  const ratioAt = (level: number): { lower: number, upper: number } =>
-    ratioInterval(events, 2 * level) ?? { lower: NaN, upper: NaN }
-  return {
-    estimator: 'event-share',
-    estimate: sign * (whole.estimate - 1),
-    lower: (level) => sign > 0 ? ratioAt(level).lower - 1 : 1 - ratioAt(level).upper,
-    upper: (level) => sign > 0 ? ratioAt(level).upper - 1 : 1 - ratioAt(level).lower,
-    note: `${counted} events`
-  }
-}
-
-function eventsByStage (strata: readonly MomentsStratum[]): EventStratum[] {
-  const stages = new Map<number, EventStratum>()
-  for (const { stratum, champion, challenger } of strata) {
-    const share = stratum.weightBps / 10_000
-    if (share <= 0 || share >= 1) continue
-    const sum = stages.get(stratum.stage) ?? { champion: 0, challenger: 0, share }
-    stages.set(stratum.stage, {
-      champion: sum.champion + champion.sum, challenger: sum.challenger + challenger.sum, share
-    })
-  }
-  return [...stages.values()]
-}
-
-/**
- * Difference of two rates for an absolute margin: exact while events are few, asymptotic from 10 expected ones in the
- * smaller arm on.
+ * Difference of two rates for an absolute margin: exact, on the current stage, while events are few; asymptotic, on all
+ * strata, from 10 expected ones in the smaller arm on. O(strata).
  */
 export function rateEffect (
-  strata: readonly MomentsStratum[], stage: number, sign: Sign, options: EffectOptions
+  metric: MetricSpec, strata: readonly MomentsStratum[], stage: number, options: EffectOptions
 ): Effect | Unmet {
+  const sign = signOf(metric)
   const means = stratifiedProportions(tallies(strata))
-  if (means === null || expectedEvents(tallies(strata)) < EXPECTED_EVENTS_MIN) {
-    return exactEffect(strata.filter(({ stratum }) => stratum.stage === stage), sign)
+  const expected = expectedEvents(tallies(strata))
+  if (means === null || expected < EXPECTED_EVENTS_MIN) {
+    return exactEffect(tallies(strata.filter(({ stratum }) => stratum.stage === stage)), sign, options)
   }
-  return proportionEffect(strata, means, sign, options)
+  const gate = gateOf('expected events in the smaller arm', expected, EXPECTED_EVENTS_MIN)
+  return proportionEffect(strata, means, sign, [gate], options)
 }
 
-function exactEffect (strata: readonly MomentsStratum[], sign: Sign): Effect {
-  const total = { champion: { events: 0, n: 0 }, challenger: { events: 0, n: 0 } }
-  for (const { champion, challenger } of tallies(strata)) {
-    for (const [sum, tally] of [[total.champion, champion], [total.challenger, challenger]] as const) {
-      sum.events += tally.events
-      sum.n += tally.n
-    }
+function exactEffect (strata: readonly TallyStratum[], sign: Sign, options: EffectOptions): Effect {
+  const pooled = strata.reduce(plus, { champion: { events: 0, n: 0 }, challenger: { events: 0, n: 0 } })
+  const { champion, challenger } = pooled
+  const bounds = exactBounds(pooled, sign)
+  return {
+    estimator: 'exact-proportion',
+    estimate: sign * (challenger.events / challenger.n - champion.events / champion.n),
+    units: champion.n + challenger.n,
+    lower: bounds.lower,
+    upper: bounds.upper,
+    anytimeP: () => null,
+    unitsUntil: (question) => ratesUntil(question, pooled, sign, options),
+    gates: [],
+    note: `${challenger.events} of ${challenger.n} against ${champion.events} of ${champion.n}`
   }
-  const { champion, challenger } = total
+}
+
+function exactBounds (
+  { champion, challenger }: TallyStratum, sign: Sign
+): { lower: (alpha: number) => number, upper: (alpha: number) => number } {
   const least = (alpha: number): number =>
     proportionSequence(challenger, alpha).lower - proportionSequence(champion, alpha).upper
   const greatest = (alpha: number): number =>
     proportionSequence(challenger, alpha).upper - proportionSequence(champion, alpha).lower
   return {
-    estimator: 'exact-proportion',
-    estimate: sign * (challenger.events / challenger.n - champion.events / champion.n),
     lower: (alpha) => sign > 0 ? least(alpha) : -greatest(alpha),
-    upper: (alpha) => sign > 0 ? greatest(alpha) : -least(alpha),
-    note: `${challenger.events} of ${challenger.n} against ${champion.events} of ${champion.n}`
+    upper: (alpha) => sign > 0 ? greatest(alpha) : -least(alpha)
   }
 }
 
 /** Clustering of the requests in sessions inflates each arm's variance, as it does for means. */
 function proportionEffect (
-  strata: readonly MomentsStratum[], means: StratifiedMeans, sign: Sign, options: EffectOptions
+  strata: readonly MomentsStratum[], means: StratifiedMeans, sign: Sign, gates: readonly Gate[], options: EffectOptions
 ): Effect | Unmet {
   const usable = usableStrata(strata)
   const weights = usable.map(({ champion, challenger }) => champion.n + challenger.n)
-  const inflated = {
-    ...means,
-    champion: inflate(means.champion, designEffect(usable.map(({ champion }) => champion), weights)),
-    challenger: inflate(means.challenger, designEffect(usable.map(({ challenger }) => challenger), weights))
-  }
-  return sequenceEffect('agresti-caffo', difference(inflated), means, sign, options)
+  const part = (arm: 'champion' | 'challenger'): ArmPart => ({
+    n: means[arm].n,
+    variance: means[arm].varianceOfMean * designEffect(usable.map((stratum) => stratum[arm]), weights)
+  })
+  const arms = { champion: part('champion'), challenger: part('challenger') }
+  return sequenceEffect({
+    estimator: 'agresti-caffo',
+    raw: difference(means).estimate,
+    sign,
+    scale: 'linear',
+    units: means.n,
+    variance: arms.champion.variance + arms.challenger.variance,
+    arms,
+    gates,
+    note: skippedNote(means)
+  }, options)
 }
 
-function inflate<T extends { varianceOfMean: number }> (arm: T, by: number): T {
-  return { ...arm, varianceOfMean: arm.varianceOfMean * by }
+/**
+ * The smallest number of units, those so far included, at which the comparison in use by then (exact or asymptotic)
+ * would answer, if further requests came at the current share and failed at the rates that the question assumes: their
+ * pooled rate so far, moved apart by the assumed effect.
+ */
+function ratesUntil (
+  { assumed, above, alpha, power }: Question, so: TallyStratum, sign: Sign, options: EffectOptions
+): number | null {
+  if (!(assumed > above)) return null
+  const { champion, challenger } = so
+  const n = champion.n + challenger.n
+  const share = options.share ?? challenger.n / n
+  const pooled = (champion.events + challenger.events) / n
+  const rate = {
+    champion: within(pooled - sign * assumed * challenger.n / n),
+    challenger: within(pooled + sign * assumed * champion.n / n)
+  }
+  const isDecided = (more: number): boolean => {
+    const [b, a] = [Math.round(share * more), more - Math.round(share * more)]
+    const spread = more === 0 ? 0 : rate.challenger * (1 - rate.challenger) * b
+    const later = plus(so, {
+      champion: { events: Math.round(rate.champion * a), n: a },
+      challenger: { events: unfavourable(rate.challenger * b, spread, power, sign, b), n: b }
+    })
+    return lowerBound(later, sign, alpha, options) > above
+  }
+  const more = smallestStep(isDecided, pooled > 0 ? RATE_PRECISION : 0)
+  return more === null ? null : n + more
+}
+
+function lowerBound (tally: TallyStratum, sign: Sign, alpha: number, options: EffectOptions): number {
+  const means = stratifiedProportions([tally])
+  if (means === null || expectedEvents([tally]) < EXPECTED_EVENTS_MIN) return exactBounds(tally, sign).lower(alpha)
+  const { champion, challenger } = means
+  const effect = sequenceEffect({
+    estimator: 'agresti-caffo',
+    raw: difference(means).estimate,
+    sign,
+    scale: 'linear',
+    units: means.n,
+    variance: champion.varianceOfMean + challenger.varianceOfMean,
+    note: ''
+  }, options)
+  return 'unmet' in effect ? -Infinity : effect.lower(alpha)
+}
+
+function plus (a: TallyStratum, b: TallyStratum): TallyStratum {
+  const add = (x: Tally, y: Tally): Tally => ({ events: x.events + y.events, n: x.n + y.n })
+  return { champion: add(a.champion, b.champion), challenger: add(a.challenger, b.challenger) }
+}
+
+function within (rate: number): number {
+  return Math.min(1, Math.max(0, rate))
 }
 
 function tallies (strata: readonly MomentsStratum[]): TallyStratum[] {

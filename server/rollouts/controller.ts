@@ -87,7 +87,7 @@ export class RolloutController {
   /** The row and last verdict of a rollout. @throws RegistryError ROLLOUT_NOT_FOUND */
   get (id: string): { readonly row: RolloutRow, readonly verdict: Verdict } {
     const trial = this.#trials.get(id)
-    if (trial !== undefined) return { row: trial.row, verdict: trial.look() }
+    if (trial !== undefined) return { row: trial.row, verdict: trial.look(this.#options.now()) }
     const row = this.#store.get(id)
     return { row, verdict: (this.#store.verdicts(id, 1)[0]?.verdict as Verdict | undefined) ?? NO_VERDICT }
   }
@@ -159,7 +159,7 @@ export class RolloutController {
   #lookAt (trial: OpenTrial): void {
     if (trial.retreat !== null) return this.#persistRetreat(trial)
     if (trial.isRouting && trial.row.state !== 'promoting') {
-      const verdict = trial.look()
+      const verdict = trial.look(this.#options.now())
       trial.save(this.#store, this.#options.now(), false)
       if (verdict.decision === 'rollback') this.#harm(trial, verdict.reason)
     }
@@ -193,9 +193,13 @@ export class RolloutController {
     const current = trial.plan.steps[step]
     if (current === undefined) return this.#finish(trial)
     switch (current.kind) {
-      case 'setWeight': return this.#apply(trial, 'advance', { actor: ENGINE, reason: `weight ${current.weightBps / 100} %` }, {
-        step: step + 1, weightBps: current.weightBps, stage: stage + 1, details: { stageStartedAt: this.#options.now() }
-      })
+      case 'setWeight': {
+        const now = this.#options.now()
+        const details = { stageStartedAt: now, startedAt: trial.details.startedAt ?? now }
+        return this.#apply(trial, 'advance', { actor: ENGINE, reason: `weight ${current.weightBps / 100} %` }, {
+          step: step + 1, weightBps: current.weightBps, stage: stage + 1, details
+        })
+      }
       case 'pause': {
         const until = current.durationMs === null ? null : this.#options.now() + current.durationMs
         const reason = until === null ? 'waits for a person to resume' : `pause of ${current.durationMs! / 1_000} s`
@@ -206,7 +210,7 @@ export class RolloutController {
   }
 
   #analyse (trial: OpenTrial): boolean {
-    const verdict = trial.look()
+    const verdict = trial.look(this.#options.now())
     const isTime = this.#options.now() - (trial.details.stageStartedAt ?? 0) >= trial.plan.minDurationMs
     if (verdict.decision === 'promote' && isTime) {
       trial.save(this.#store, this.#options.now(), true)
@@ -288,7 +292,7 @@ export class RolloutController {
   #persistRetreat (trial: OpenTrial): void {
     const hand = trial.retreat!
     trial.row = this.#store.apply(trial.row.id, 'rollback', { epoch: trial.row.epoch, ...hand })
-    trial.look()
+    trial.look(this.#options.now())
     trial.save(this.#store, this.#options.now(), true)
     this.#end(trial)
   }

@@ -1,5 +1,5 @@
 import { Type, type Static } from 'typebox'
-import type { AnalysisSpec } from '../../evaluators/verdict.js'
+import type { AnalysisSpec, MetricSpec } from '../../evaluators/verdict.js'
 import { type KeySource, parseKeySource } from '../routing/affinity-key.js'
 import { type Fault, parseDocument, SpecError } from './faults.js'
 
@@ -19,9 +19,12 @@ const Metric = Type.Object({
   source: Type.Union([Type.Literal('errors'), Type.Literal('latency'), Type.Literal('feedback')]),
   key: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
   quantile: Type.Optional(Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1 })),
+  limit: Type.Optional(Duration),
   role: Type.Union([Type.Literal('primary'), Type.Literal('critical'), Type.Literal('monitor')]),
   direction: Type.Optional(Type.Union([Type.Literal('up'), Type.Literal('down')])),
-  margin: Type.Optional(Margin)
+  margin: Type.Optional(Margin),
+  twoSided: Type.Optional(Type.Boolean()),
+  heavyTailed: Type.Optional(Type.Boolean())
 }, strict)
 
 const Step = Type.Object({
@@ -36,6 +39,8 @@ const Analysis = Type.Object({
   minSamples: Type.Integer({ minimum: 2, maximum: 1_000_000_000, default: 200 }),
   plannedSamples: Type.Integer({ minimum: 2, maximum: 1_000_000_000, default: 5_000 }),
   minDuration: Type.Optional(Duration),
+  maxDuration: Type.Optional(Duration),
+  maxSamples: Type.Optional(Type.Integer({ minimum: 2, maximum: 1_000_000_000 })),
   metrics: Type.Array(Metric, { minItems: 1, maxItems: 50 })
 }, strict)
 
@@ -121,13 +126,18 @@ function compileStep (step: SpecStep): PlanStep {
 }
 
 function compileAnalysis (analysis: NonNullable<RolloutSpec['analysis']>): AnalysisSpec {
-  const { alpha, mode, minSamples, plannedSamples } = analysis
-  const metrics = analysis.metrics.map((metric) => ({
-    ...metric,
-    direction: metric.direction ?? 'down',
-    ...metric.margin === undefined ? {} : { margin: metric.margin as { absolute: number } | { relative: number } }
-  })) as AnalysisSpec['metrics']
-  return { alpha, mode, minSamples, plannedSamples, metrics }
+  const { alpha, mode, minSamples, plannedSamples, maxDuration, maxSamples } = analysis
+  const budget = {
+    ...maxSamples === undefined ? {} : { samplesMax: maxSamples },
+    ...maxDuration === undefined ? {} : { durationMs: durationMs(maxDuration) }
+  }
+  const spec = { alpha, mode, minSamples, plannedSamples, metrics: analysis.metrics.map(compileMetric) }
+  return Object.keys(budget).length === 0 ? spec : { ...spec, budget }
+}
+
+function compileMetric ({ limit, direction = 'down', ...metric }: SpecMetric): MetricSpec {
+  const limited = limit === undefined ? metric : { ...metric, limitMs: durationMs(limit) }
+  return { ...limited, direction } as MetricSpec
 }
 
 function stepFaults (spec: RolloutSpec): Fault[] {
@@ -176,13 +186,10 @@ type SpecMetric = NonNullable<RolloutSpec['analysis']>['metrics'][number]
 
 function * oneMetricFaults (metric: SpecMetric, path: string): Generator<Fault> {
   const isFeedback = metric.source === 'feedback'
-  const isLatency = metric.source === 'latency'
   if (isFeedback !== (metric.key !== undefined)) {
     yield { path: `${path}.key`, message: isFeedback ? 'is required for source feedback' : 'is only for source feedback' }
   }
-  if (isLatency !== (metric.quantile !== undefined)) {
-    yield { path: `${path}.quantile`, message: isLatency ? 'is required for source latency' : 'is only for source latency' }
-  }
+  yield * latencyFaults(metric, path)
   if (isFeedback && metric.direction === undefined) {
     yield { path: `${path}.direction`, message: 'is required for source feedback: up when a higher value is better, else down' }
   }
@@ -194,5 +201,29 @@ function * oneMetricFaults (metric: SpecMetric, path: string): Generator<Fault> 
   }
   if (metric.role === 'critical' && metric.margin === undefined) {
     yield { path: `${path}.margin`, message: 'is required for role critical' }
+  }
+  yield * kindFaults(metric, path)
+}
+
+function * latencyFaults ({ source, quantile, limit }: SpecMetric, path: string): Generator<Fault> {
+  if (source !== 'latency') {
+    if (quantile !== undefined) yield { path: `${path}.quantile`, message: 'is only for source latency' }
+    if (limit !== undefined) yield { path: `${path}.limit`, message: 'is only for source latency' }
+  } else if (quantile === undefined && limit === undefined) {
+    yield { path: `${path}.quantile`, message: 'is required for source latency, unless there is a limit' }
+  } else if (quantile !== undefined && limit !== undefined) {
+    yield { path: `${path}.limit`, message: 'expected exactly one of quantile, limit' }
+  } else if (limit !== undefined && durationMs(limit) <= 0) {
+    yield { path: `${path}.limit`, message: 'expected a duration above 0' }
+  }
+}
+
+/** What is only for some metrics: a margin to both sides, and means of values with rare large ones. */
+function * kindFaults ({ source, role, margin, twoSided, heavyTailed }: SpecMetric, path: string): Generator<Fault> {
+  if (twoSided === true && (role === 'primary' || margin === undefined)) {
+    yield { path: `${path}.twoSided`, message: 'needs a margin and cannot be had by role primary, which has a better side' }
+  }
+  if (heavyTailed !== undefined && source !== 'feedback') {
+    yield { path: `${path}.heavyTailed`, message: 'is only for source feedback' }
   }
 }

@@ -1,4 +1,4 @@
-import { decide, type Verdict } from '../../evaluators/verdict.js'
+import { decide, type Evidence, type Verdict } from '../../evaluators/verdict.js'
 import type { RolloutRow } from '../../registry/rollouts/rollout.js'
 import type { RolloutStore } from '../../registry/rollouts/store.js'
 import type { Outcome } from '../inference.js'
@@ -14,6 +14,8 @@ export type PauseKind = 'step' | 'manual' | 'verdict' | 'promotion'
 /** What the engine keeps in a rollout's row beside the columns. */
 export interface Details {
   readonly stageStartedAt?: number
+  /** When the first weight was set: what the budget of time counts from. */
+  readonly startedAt?: number
   readonly pause?: PauseKind
   /** The step whose verdict a person has accepted by resuming: it does not pause there again. */
   readonly accepted?: number
@@ -26,7 +28,7 @@ type Routed = Pick<Outcome, 'stage' | 'weightBps' | 'arm' | 'failed'>
 const SAVE_EVERY_MS = 10_000
 
 /** A verdict is the reason for waiting too: what is said before there is any number. */
-export const NO_VERDICT: Verdict = { decision: 'continue', reason: 'no observation yet', metrics: [] }
+export const NO_VERDICT: Verdict = conclude('continue', 6, 'no observation yet')
 
 /** One open rollout in memory: its plan, its statistics, its breaker and its last verdict. */
 export class OpenTrial {
@@ -39,6 +41,7 @@ export class OpenTrial {
   readonly #windows: Windows
   readonly #breaker: Breaker
   #isDirty = true
+  #wasTimeUp = false
   #saved: { readonly at: number, readonly digest: string } = { at: -Infinity, digest: '' }
 
   constructor (row: RolloutRow) {
@@ -88,13 +91,15 @@ export class OpenTrial {
     this.#isDirty = true
   }
 
-  /** The verdict on everything seen so far; kept until something new is seen. */
-  look (): Verdict {
+  /** The verdict on everything seen so far; kept until something new is seen, or the time is up. */
+  look (at: number): Verdict {
     if (this.plan.analysis === null || this.row.stage === 0) {
-      return this.breach === null ? this.verdict : { decision: 'rollback', reason: this.breach, metrics: [] }
+      return this.breach === null ? this.verdict : conclude('rollback', 1, this.breach)
     }
-    if (this.#isDirty) this.verdict = decide(this.plan.analysis, this.#windows.evidence(this.row.stage, this.breach))
+    const isUp = this.#isTimeUp(at)
+    if (this.#isDirty || isUp !== this.#wasTimeUp) this.verdict = decide(this.plan.analysis, this.#evidence(at))
     this.#isDirty = false
+    this.#wasTimeUp = isUp
     return this.verdict
   }
 
@@ -104,7 +109,7 @@ export class OpenTrial {
     const { decision, metrics } = this.verdict
     const digest = [this.row.stage, decision, ...metrics.map((metric) => metric.outcome)].join()
     if (!isActedOn && digest === this.#saved.digest && at - this.#saved.at < SAVE_EVERY_MS) return
-    const evidence = this.#windows.evidence(this.row.stage, this.breach)
+    const evidence = this.#evidence(at)
     const verdict = decide(this.plan.analysis, evidence)
     this.verdict = verdict
     store.saveVerdict(this.row.id, { at, decision: verdict.decision, reason: verdict.reason, verdict, evidence })
@@ -116,6 +121,18 @@ export class OpenTrial {
     this.#isDirty = true
   }
 
+  #evidence (at: number): Evidence {
+    return this.#windows.evidence({ stage: this.row.stage, breaker: this.breach, elapsedMs: this.#elapsedMs(at) })
+  }
+
+  #elapsedMs (at: number): number {
+    return Math.max(0, at - (this.details.startedAt ?? this.row.createdAt))
+  }
+
+  #isTimeUp (at: number): boolean {
+    return this.#elapsedMs(at) >= (this.plan.analysis?.budget?.durationMs ?? Infinity)
+  }
+
   #request (request: Routed & { readonly latencyMs: number }, bucket: number, at: number): void {
     if (request.weightBps <= 0 || request.weightBps >= 10_000) return
     this.#windows.request({ ...place(request), at, bucket }, request.failed, request.latencyMs)
@@ -125,4 +142,10 @@ export class OpenTrial {
 
 function place ({ stage, weightBps, arm }: Routed): Omit<Place, 'at' | 'bucket'> {
   return { stage, weightBps, arm }
+}
+
+/** A verdict that rests on no metric. */
+function conclude (decision: Verdict['decision'], rule: Verdict['rule'], reason: string): Verdict {
+  const eta = { samples: null, samplesAtPower: null, days: null, daysAtPower: null, assumed: null, reason: 'no metric was looked at' }
+  return { decision, rule, reason, metrics: [], health: [], eta }
 }

@@ -4,6 +4,16 @@ import type { RolloutRow } from '../../registry/rollouts/rollout.js'
 
 const nullable = Type.Union([Type.Number(), Type.Null()])
 
+const EtaView = Type.Object({
+  samples: nullable,
+  samplesAtPower: nullable,
+  days: nullable,
+  daysAtPower: nullable,
+  assumed: nullable,
+  reason: Type.String()
+}, { description: 'further samples of both arms and days: of the median trial, and with power 1 - beta / critical metrics' })
+
+/** Fields from `direction` on, `rule`, `health` and `eta` are missing in verdicts that version 0.1.0 stored. */
 const MetricView = Type.Object({
   name: Type.String(),
   role: Type.String(),
@@ -14,7 +24,36 @@ const MetricView = Type.Object({
   upper: nullable,
   margin: nullable,
   n: Type.Object({ champion: Type.Number(), challenger: Type.Number() }),
+  reason: Type.String(),
+  direction: Type.Optional(Type.String()),
+  marginKind: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  alpha: Type.Optional(Type.Object({ lower: nullable, upper: nullable, better: nullable })),
+  units: Type.Optional(nullable),
+  plannedSamples: Type.Optional(nullable),
+  anytimeP: Type.Optional(Type.Union([Type.Object({ against: Type.Number(), p: Type.Number() }), Type.Null()])),
+  gates: Type.Optional(Type.Array(
+    Type.Object({ gate: Type.String(), have: nullable, need: nullable, met: Type.Boolean() })
+  )),
+  eta: Type.Optional(EtaView),
+  note: Type.Optional(Type.String())
+})
+
+const HealthView = Type.Object({
+  check: Type.String(),
+  subject: Type.Union([Type.String(), Type.Null()]),
+  action: Type.String(),
+  p: nullable,
+  threshold: nullable,
   reason: Type.String()
+})
+
+const VerdictView = Type.Object({
+  decision: Type.String(),
+  rule: Type.Optional(Type.Integer()),
+  reason: Type.String(),
+  metrics: Type.Array(MetricView),
+  health: Type.Optional(Type.Array(HealthView)),
+  eta: Type.Optional(EtaView)
 })
 
 /** A rollout as the API and `gauntlet rollout status --json` show it. */
@@ -32,7 +71,7 @@ export const RolloutViewSchema = Type.Object({
   updatedAt: Type.Number(),
   endedAt: nullable,
   reverted: Type.Union([Type.Object({ at: Type.Number(), actor: Type.String(), reason: Type.String() }), Type.Null()]),
-  verdict: Type.Object({ decision: Type.String(), reason: Type.String(), metrics: Type.Array(MetricView) })
+  verdict: VerdictView
 })
 
 export type RolloutView = Static<typeof RolloutViewSchema>
@@ -53,6 +92,6 @@ export function viewRollout (row: RolloutRow, verdict: Verdict): RolloutView {
     updatedAt: row.updatedAt,
     endedAt: row.endedAt,
     reverted: row.reverted,
-    verdict: { ...verdict, metrics: [...verdict.metrics] }
+    verdict: structuredClone(verdict) as RolloutView['verdict']
   }
 }

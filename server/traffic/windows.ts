@@ -1,7 +1,8 @@
 import { LogHistogram } from '../../evaluators/statistics/histogram.js'
 import { Moments } from '../../evaluators/statistics/moments.js'
-import type { AnalysisSpec, ArmEvidence, Evidence, MetricSpec, Stratum } from '../../evaluators/verdict.js'
+import type { AnalysisSpec, ArmEvidence, Evidence, MetricSpec, StageCounts, Stratum } from '../../evaluators/verdict.js'
 import type { Arm } from '../routing/assign.js'
+import { BUCKETS } from '../routing/bucket.js'
 
 /** A time block of a stratum, ms: a trend within it cannot be told from an effect, so it is kept short. */
 const BLOCK_MS = 3_600_000
@@ -24,13 +25,25 @@ interface Cell {
   readonly arms: Readonly<Record<Arm, Accumulators>>
 }
 
+/** What the evidence says beside the statistics: the current stage, a tripped breaker, the age of the trial. */
+export interface Moment {
+  readonly stage: number
+  readonly breaker: string | null
+  readonly elapsedMs: number
+}
+
 /**
  * The sufficient statistics of one rollout, per stratum (weight visit x time block) and arm, from the first request on.
  * Only the metrics of the spec are kept. Memory: a few kilobytes per stratum.
+ *
+ * Each session bucket is also counted once per rollout, at the stage and in the arm where it was first seen: whether
+ * the sessions are split as intended can be told from those counts, for they are independent of one another.
  */
 export class Windows {
   readonly #metrics: readonly MetricSpec[]
   readonly #cells = new Map<string, Cell>()
+  readonly #isKnown = new Uint8Array(BUCKETS)
+  readonly #sessions = new Map<number, StageCounts<number>>()
 
   constructor (spec: AnalysisSpec | null) {
     this.#metrics = spec?.metrics ?? []
@@ -38,9 +51,12 @@ export class Windows {
 
   /** Counts one request; `latencyMs` only of answered ones. */
   request (place: Place, failed: boolean, latencyMs: number): void {
+    this.#session(place)
     for (const metric of this.#metrics) {
       if (metric.source === 'errors') this.#moments(place, metric.name).add(failed ? 1 : 0, place.bucket)
-      if (metric.source === 'latency' && !failed) this.#histogram(place, metric.name).add(latencyMs)
+      if (metric.source !== 'latency' || failed) continue
+      if (metric.limitMs === undefined) this.#histogram(place, metric.name).add(latencyMs)
+      else this.#moments(place, metric.name).add(latencyMs > metric.limitMs ? 1 : 0, place.bucket)
     }
   }
 
@@ -52,7 +68,7 @@ export class Windows {
   }
 
   /** What `decide` looks at, as plain data. */
-  evidence (stage: number, breaker: string | null): Evidence {
+  evidence ({ stage, breaker, elapsedMs }: Moment): Evidence {
     const strata: Stratum[] = [...this.#cells.values()].map((cell) => ({
       stage: cell.stage,
       weightBps: cell.weightBps,
@@ -60,7 +76,14 @@ export class Windows {
       champion: summarise(cell.arms.champion),
       challenger: summarise(cell.arms.challenger)
     }))
-    return { stage, strata, breaker }
+    return { stage, strata, breaker, health: { assignments: [...this.#sessions.values()] }, elapsedMs }
+  }
+
+  #session ({ bucket, stage, weightBps, arm }: Place): void {
+    if (this.#isKnown[bucket] === 1) return
+    this.#isKnown[bucket] = 1
+    const counts = this.#sessions.get(stage) ?? { stage, weightBps, champion: 0, challenger: 0 }
+    this.#sessions.set(stage, { ...counts, [arm]: counts[arm] + 1 })
   }
 
   #moments (place: Place, metric: string): Moments {

@@ -43,7 +43,7 @@ describe('error rate with an absolute margin and few events', () => {
   })
 
   it('says nothing about an arm without requests, even when no minimum was asked for', () => {
-    expect(judged(ERRORS, [stratum({}, { errors: tally(0, 9) })], 0).reason).toBe('could not be computed: exact-proportion gave no number')
+    expect(judged(ERRORS, [stratum({}, { errors: tally(0, 9) })], 0).reason).toBe('0 of 1 champion samples at this weight')
   })
 
   it('is exact when every stratum is too small for the asymptotic comparison', () => {
@@ -92,7 +92,7 @@ describe('error rate with an absolute margin and enough events', () => {
   it('refuses errors that are not 0 or 1', () => {
     const arm = values(Array.from({ length: 300 }, (_, i) => i / 300))
 
-    expect(judged(ERRORS, [stratum({ errors: arm }, { errors: arm })]).reason).toBe('could not be computed: errors must be 0 or 1')
+    expect(judged(ERRORS, [stratum({ errors: arm }, { errors: arm })]).reason).toBe('could not be computed: errors: values of errors and of latency over a limit must be 0 or 1')
   })
 })
 
@@ -264,7 +264,7 @@ describe('latency quantile', () => {
   it('is inconclusive without a quantile, with moments instead of a histogram, or before any request', () => {
     const { quantile: _none, ...without } = LATENCY
 
-    expect(judged(without, [arms(40, 40)]).reason).toBe('could not be computed: latency needs a quantile')
+    expect(judged(without, [arms(40, 40)]).reason).toBe('could not be computed: p95: latency needs a quantile, a limit or a transform')
     expect(judged(LATENCY, [stratum({ p95: tally(1, 500) }, { p95: tally(1, 500) })]).reason).toMatch(/expected a histogram/)
     expect(judged(LATENCY, [stratum({}, {})])).toMatchObject({ n: { champion: 0, challenger: 0 }, outcome: 'inconclusive' })
   })

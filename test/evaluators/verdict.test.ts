@@ -216,16 +216,19 @@ describe('decide with too little or damaged evidence', () => {
   })
 
   it.each<[string, Partial<Evidence['strata'][number]>, RegExp]>([
-    ['a NaN mean', { challenger: { score: { moments: { ...(challenger(1) as { moments: never }).moments as object, mean: NaN } as never } } }, /no stratum/],
-    ['a NaN spread', { challenger: { score: { moments: { ...(challenger(1) as { moments: never }).moments as object, m2: NaN } as never } } }, /no stratum/],
-    ['the wrong kind of evidence', { challenger: { score: { histogram: { relativeError: 0.005, min: 1, max: 1, buckets: [[0, 1]] } } } }, /could not be computed: expected moments/],
+    ['a NaN mean', { challenger: { score: { moments: { ...(challenger(1) as { moments: never }).moments as object, mean: NaN } as never } } }, /could not be computed: challenger score mean: expected a finite number, got NaN/],
+    ['a NaN spread', { challenger: { score: { moments: { ...(challenger(1) as { moments: never }).moments as object, m2: NaN } as never } } }, /could not be computed: challenger score m2: expected a finite number, got NaN/],
+    ['a negative spread', { challenger: { score: { moments: { ...(challenger(1) as { moments: never }).moments as object, m2: -1 } as never } } }, /challenger score m2: expected at least 0, got -1/],
+    ['half a sample', { challenger: { score: { moments: { ...(challenger(1) as { moments: never }).moments as object, n: 4_999.5 } as never } } }, /challenger score n: expected a whole number/],
+    ['the wrong kind of evidence', { challenger: { score: { histogram: { relativeError: 0.005, min: 1, max: 1, buckets: [[0, 1]] } } } }, /could not be computed: challenger score: expected moments, got histogram/],
     ['no evidence where some must be', { challenger: undefined as never }, /could not be computed/]
-  ])('takes %s for inconclusive, never for a pass', (_name, part, reason) => {
+  ])('pauses for review on %s, which is never a pass', (_name, part, reason) => {
     const evidence = both(1, 2)
     const verdict = decide(specOf([SCORE]), { ...evidence, strata: [{ ...evidence.strata[0]!, ...part }] })
 
-    expect(verdict.decision).toBe('continue')
+    expect(verdict).toMatchObject({ decision: 'pause', rule: 2, reason: expect.stringMatching(/^score could not be computed/) as string })
     expect(verdict.metrics[0]!.outcome).toBe('inconclusive')
+    expect(verdict.health).toMatchObject([{ check: 'metric-error', subject: 'score', action: 'pause' }])
     expect(only(verdict)).toMatch(reason)
   })
 
@@ -242,8 +245,8 @@ describe('decide with too little or damaged evidence', () => {
     expect(only(verdict)).toMatch(reason)
   })
 
-  it.each([0, 0.5, NaN])('takes an impossible level, %s, for inconclusive', (alpha) => {
-    expect(decide(specOf([SCORE], { alpha }), both(1, 2))).toMatchObject({ decision: 'continue', reason: expect.stringMatching(/alpha must lie between/) as string })
+  it.each([0, 0.5, NaN])('pauses for review on an impossible level, %s', (alpha) => {
+    expect(decide(specOf([SCORE], { alpha }), both(1, 2))).toMatchObject({ decision: 'pause', reason: expect.stringMatching(/alpha must lie between/) as string })
   })
 
   it('takes a minimum that is no number as not reached', () => {
@@ -305,6 +308,6 @@ describe('decide, as a function', () => {
 
     expect(JSON.stringify(decide(JSON.parse(before)[0] as AnalysisSpec, JSON.parse(before)[1] as Evidence))).toBe(verdict)
     expect(JSON.stringify([spec, evidence])).toBe(before)
-    expect(verdict).toMatch(/^\{"decision":"continue","reason":"p95 is inconclusive/)
+    expect(verdict).toMatch(/^\{"decision":"continue","rule":6,"reason":"p95 is inconclusive/)
   })
 })
