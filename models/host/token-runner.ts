@@ -88,8 +88,8 @@ export class TokenRunner implements Runner {
     const length = encodings.reduce((longest, { ids }) => Math.max(longest, ids.length), 0)
     const gathered: Gathered = {
       length,
-      tokens: names.includes('token_embeddings') ? new Gathering(texts.length * length) : null,
-      embeddings: names.includes('embedding') ? new Gathering(texts.length) : null
+      tokens: names.includes('token_embeddings') ? new Gathering(texts.length * length, this.#tokenOutput) : null,
+      embeddings: names.includes('embedding') ? new Gathering(texts.length, this.#textOutput) : null
     }
     const groups = this.#isBatchable
       ? groupByLength(encodings, this.#lengthRatioMax)
@@ -151,16 +151,22 @@ export class TokenRunner implements Runner {
 class Gathering {
   width = 0
   values = new Float32Array(0)
+  readonly #rows: number
 
-  constructor (private readonly rows: number) {}
+  /** How wide they are is known from the graph, or from the first that comes. */
+  constructor (rows: number, output: TensorSpec | null) {
+    this.#rows = rows
+    this.#widen(Math.max(0, output?.shape.at(-1) ?? 0))
+  }
 
-  /** The first one says how wide all are. */
   put (row: number, values: Float32Array, width: number): void {
-    if (this.width === 0) {
-      this.width = width
-      this.values = new Float32Array(this.rows * width)
-    }
+    if (this.width !== width) this.#widen(width)
     this.values.set(values, row * width)
+  }
+
+  #widen (width: number): void {
+    this.width = width
+    this.values = new Float32Array(this.#rows * width)
   }
 }
 

@@ -1,0 +1,109 @@
+import { EvaluatorError, requireCount, requireFinite } from '../errors.js'
+
+/** The vectors of a text's tokens, as an encoder gives them. */
+export interface TokenEmbeddings {
+  /** Row-major: token t has the numbers [t · width, (t + 1) · width). Any finite numbers; lengths do not matter. */
+  readonly values: ArrayLike<number>
+  /** Numbers per token, at least 1. */
+  readonly width: number
+  /** Per token: 1 for those that frame every text (CLS and SEP of BERT), else 0; all 0 when it is not given. */
+  readonly isSpecial?: ArrayLike<number>
+  /** Per token, finite and >= 0; when it is not given 1 for all but special tokens, and 0 for those. */
+  readonly weights?: ArrayLike<number>
+}
+
+/** Below and above these the sum of squares has lost digits, or is not a number at all. */
+const SQUARES = { min: 1e-200, max: 1e300 }
+
+/**
+ * Token embeddings out of one list of numbers per token. O(tokens · width).
+ * @throws EvaluatorError EMPTY when there is no token or no number, LENGTH_MISMATCH when the vectors differ in length
+ */
+export function packRows (rows: readonly ArrayLike<number>[]): TokenEmbeddings {
+  requireCount('rows', rows)
+  const width = rows[0]!.length
+  requireCount('rows[0]', rows[0]!)
+  const values = new Float64Array(rows.length * width)
+  rows.forEach((row, i) => {
+    if (row.length !== width) {
+      throw new EvaluatorError('LENGTH_MISMATCH', `rows[${i}]`, `expected ${width} numbers as in rows[0], got ${row.length}`)
+    }
+    values.set(row, i * width)
+  })
+  return { values, width }
+}
+
+/**
+ * How many tokens there are. O(1).
+ * @throws EvaluatorError OUT_OF_RANGE for the width, LENGTH_MISMATCH when `values` has no whole number of rows or
+ * `isSpecial` or `weights` not one number per row
+ */
+export function countTokens (argument: string, { values, width, isSpecial, weights }: TokenEmbeddings): number {
+  if (!(Number.isSafeInteger(width) && width >= 1)) {
+    throw new EvaluatorError('OUT_OF_RANGE', `${argument}.width`, `expected a whole number of at least 1, got ${width}`)
+  }
+  const count = values.length / width
+  if (!Number.isInteger(count)) {
+    throw new EvaluatorError('LENGTH_MISMATCH', `${argument}.values`, `expected a multiple of the width ${width}, got ${values.length} numbers`)
+  }
+  for (const [field, list] of [['isSpecial', isSpecial], ['weights', weights]] as const) {
+    if (list === undefined || list.length === count) continue
+    throw new EvaluatorError('LENGTH_MISMATCH', `${argument}.${field}`, `expected one number for each of ${count} tokens, got ${list.length}`)
+  }
+  return count
+}
+
+/**
+ * The weights of the tokens, those given or those that hold when none are given, divided by the greatest so that their
+ * sum is finite. O(tokens).
+ * @throws EvaluatorError NOT_FINITE or OUT_OF_RANGE for a weight that is negative
+ */
+export function relativeWeights (argument: string, tokens: TokenEmbeddings): Float64Array {
+  const count = countTokens(argument, tokens)
+  const { isSpecial, weights } = tokens
+  if (weights === undefined) return Float64Array.from({ length: count }, (_, t) => isSpecial?.[t] ? 0 : 1)
+  requireFinite(`${argument}.weights`, weights, 0)
+  let greatest = 0
+  for (let t = 0; t < count; t++) {
+    if (weights[t]! < 0) throw new EvaluatorError('OUT_OF_RANGE', `${argument}.weights[${t}]`, `expected a number of at least 0, got ${weights[t]}`)
+    if (weights[t]! > greatest) greatest = weights[t]!
+  }
+  return Float64Array.from(weights, (weight) => greatest === 0 ? 0 : weight / greatest)
+}
+
+/**
+ * Writes `values[from … from + width)`, divided by their Euclidean length, to `target` at `to`; a vector of zeros stays
+ * one. Numbers of any size keep their digits. O(width).
+ * @returns whether the vector has a direction
+ * @throws EvaluatorError NOT_FINITE naming `argument` and the place
+ */
+export function writeUnitVector (
+  argument: string, values: ArrayLike<number>, from: number, width: number, target: Float64Array, to: number
+): boolean {
+  let squares = 0
+  for (let k = 0; k < width; k++) squares += values[from + k]! * values[from + k]!
+  if (!(squares >= SQUARES.min && squares <= SQUARES.max)) {
+    const greatest = greatestMagnitude(argument, values, from, width)
+    if (greatest === 0) {
+      target.fill(0, to, to + width)
+      return false
+    }
+    for (let k = 0; k < width; k++) target[to + k] = values[from + k]! / greatest
+    return writeUnitVector(argument, target, to, width, target, to)
+  }
+  const reciprocal = 1 / Math.sqrt(squares)
+  for (let k = 0; k < width; k++) target[to + k] = values[from + k]! * reciprocal
+  return true
+}
+
+function greatestMagnitude (argument: string, values: ArrayLike<number>, from: number, width: number): number {
+  let greatest = 0
+  for (let k = 0; k < width; k++) {
+    const value = values[from + k]
+    if (typeof value !== 'number' || !Number.isFinite(value)) {
+      throw new EvaluatorError('NOT_FINITE', `${argument}[${from + k}]`, `expected a finite number, got ${String(value)}`)
+    }
+    greatest = Math.max(greatest, Math.abs(value))
+  }
+  return greatest
+}
