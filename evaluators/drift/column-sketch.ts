@@ -5,7 +5,7 @@ export interface NumericSketch {
   readonly n: number
   readonly missing: number
   readonly mean: number | null
-  /** Sum of squared deviations from the mean, unit squared. */
+  /** Sum of squared deviations from the mean, unit squared, at most the greatest number. */
   readonly m2: number | null
   readonly min: number | null
   readonly max: number | null

@@ -26,7 +26,8 @@ export interface Sample<T> { readonly items: readonly T[], readonly count: numbe
 export function mergeSamples<T> (
   a: Sample<T>, b: Sample<T>, size: number, random: Random
 ): T[] {
-  if (a.items.length + b.items.length === a.count + b.count && a.count + b.count <= size) return [...a.items, ...b.items]
+  const count = a.count + b.count
+  if (a.items.length + b.items.length === count && count <= size) return [...a.items, ...b.items]
   let [leftA, leftB, takeA] = [a.count, b.count, 0]
   for (let drawn = 0; drawn < size && leftA + leftB > 0; drawn++) {
     if (random.uniform() * (leftA + leftB) < leftA) {
@@ -34,7 +35,7 @@ export function mergeSamples<T> (
       leftA--
     } else leftB--
   }
-  const takeB = Math.min(size, a.count + b.count) - takeA
+  const takeB = Math.min(size, count) - takeA
   return [
     ...samplePlaces(a.items.length, takeA, random).map((i) => a.items[i]!),
     ...samplePlaces(b.items.length, takeB, random).map((i) => b.items[i]!)
