@@ -1,13 +1,21 @@
 import { userInfo } from 'node:os'
 import { Command, CommanderError } from 'commander'
+import { EvaluatorError } from '../evaluators/errors.js'
 import { inspectModel } from '../models/inspect.js'
 import { ModelsError } from '../models/errors.js'
 import { addRegistryCommands } from '../registry/commands.js'
 import { RegistryError } from '../registry/errors.js'
 import { Registry } from '../registry/registry.js'
 import { ApiError, apiClient } from './commands/api-client.js'
+import { addCompareCommand } from './commands/compare.js'
 import { addDoctorCommand } from './commands/doctor.js'
+import { addDriftCommand } from './commands/drift.js'
+import type { EvaluationContext } from './commands/evaluation-context.js'
+import { GateRefused } from './commands/gate-refused.js'
+import { addJudgeCommand } from './commands/judge.js'
+import { addPowerCommand } from './commands/power.js'
 import { addRolloutCommands } from './commands/rollout.js'
+import { addScoreCommand } from './commands/score.js'
 import { addServeCommand } from './commands/serve.js'
 import { GatewayError, STATUS } from './errors.js'
 import { SpecError } from './rollouts/faults.js'
@@ -70,13 +78,23 @@ function buildProgram (signal: AbortSignal): Command {
   })
   addServeCommand(program, { options, signal, print })
   addRolloutCommands(program, { api: () => apiClient(options().server, actor(), signal), print, warn, signal })
+  addEvaluationCommands(program, { options, signal, print, warn })
   addDoctorCommand(program, { options, print })
   program.command('version').description('print the version').action(() => { print({ version: PACKAGE_VERSION }, () => PACKAGE_VERSION) })
   return program
 }
 
+function addEvaluationCommands (program: Command, context: EvaluationContext): void {
+  addScoreCommand(program, context)
+  addCompareCommand(program, context)
+  addDriftCommand(program, context)
+  addJudgeCommand(program, context)
+  addPowerCommand(program, context)
+}
+
 function exitCodeOf (error: unknown): number {
-  if (error instanceof SpecError) return EXIT.validation
+  if (error instanceof SpecError || error instanceof EvaluatorError) return EXIT.validation
+  if (error instanceof GateRefused) return EXIT.refused
   if (error instanceof ApiError) return exitCodeOfStatus(error.status)
   if (!(error instanceof RegistryError || error instanceof ModelsError || error instanceof GatewayError)) {
     return EXIT.unexpected

@@ -1,4 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { EvaluatorError, type EvaluatorErrorCode } from '../evaluators/errors.js'
 import { ModelsError, type ModelsErrorCode } from '../models/errors.js'
 import { RegistryError, type RegistryErrorCode } from '../registry/errors.js'
 import type { Log } from './log.js'
@@ -46,6 +47,11 @@ export const STATUS = {
   LOAD_FAILED: 503,
   INFERENCE_FAILED: 500,
   INVALID_INPUT: 400,
+  EMPTY: 400,
+  NOT_FINITE: 400,
+  OUT_OF_RANGE: 400,
+  LENGTH_MISMATCH: 400,
+  MALFORMED: 400,
   BAD_REQUEST: 400,
   NOT_SERVED: 503,
   NO_CHAMPION: 503,
@@ -54,7 +60,7 @@ export const STATUS = {
   METHOD_NOT_ALLOWED: 405,
   NOT_FOUND: 404,
   STORAGE_FAILED: 500
-} satisfies Record<RegistryErrorCode | ModelsErrorCode | GatewayErrorCode, number>
+} satisfies Record<RegistryErrorCode | ModelsErrorCode | EvaluatorErrorCode | GatewayErrorCode, number>
 
 /** A failure as HTTP tells it. */
 export interface Problem {
@@ -74,7 +80,7 @@ const RETRY_AFTER_SECONDS = 1
  */
 export function classify (error: unknown): Problem {
   if (error instanceof SpecError) return { status: 400, code: 'BAD_SPEC', detail: error.message, faults: error.faults }
-  if (error instanceof RegistryError || error instanceof ModelsError || error instanceof GatewayError) {
+  if (isOurs(error)) {
     const status = STATUS[error.code]
     if (status === 500 && !SHOWN.has(error.code)) return { ...OPAQUE, code: error.code }
     return { status, code: error.code, detail: error.message }
@@ -82,6 +88,10 @@ export function classify (error: unknown): Problem {
   const { statusCode: status, message: detail = '' } = error as Partial<FastifyError>
   if (status === undefined || status >= 500) return OPAQUE
   return { status, code: status === 413 ? 'BODY_TOO_LARGE' : 'BAD_REQUEST', detail }
+}
+
+function isOurs (error: unknown): error is RegistryError | ModelsError | EvaluatorError | GatewayError {
+  return [RegistryError, ModelsError, EvaluatorError, GatewayError].some((ours) => error instanceof ours)
 }
 
 /**

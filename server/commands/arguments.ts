@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import { FORMATS, LINE_BYTES_MAX, type Format } from '../evaluation/table.js'
+import { FORMATS, LINE_BYTES_MAX, type Format } from '../evaluation/formats.js'
 
 /** Parses an option that is a whole number from `min` to `max`. */
 export function whole (min: number, max: number): (text: string) => number {

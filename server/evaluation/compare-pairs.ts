@@ -35,6 +35,7 @@ interface Interval { readonly lower: number, readonly upper: number }
 
 /** The comparison of B with A by one score. All differences are b − a, in the score's unit. */
 export interface PairedComparison {
+  readonly better: Better
   readonly n: number
   readonly meanA: number
   readonly meanB: number
@@ -75,7 +76,7 @@ export function comparePairs (pairs: ScorePairs, options: CompareOptions): Paire
   const conclusion = conclude(interval, better, isWithinMargin)
   const { margin } = options
   const reason = interval === null ? silence(n, fixed === null) : reasonOf(conclusion, interval, margin, isWithinMargin)
-  return { ...figures, interval, fixed, margin, isWithinMargin, conclusion, reason }
+  return { better, ...figures, interval, fixed, margin, isWithinMargin, conclusion, reason }
 }
 
 interface Bounds extends Interval { readonly lowerOneSided: number, readonly upperOneSided: number }

@@ -1,13 +1,11 @@
 import { stat } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { GatewayError } from '../errors.js'
+import type { Format } from './formats.js'
 import { readDelimited } from './read-delimited.js'
 import { readJsonLines } from './read-json-lines.js'
 import { unreadable } from './read-lines.js'
 import { readParquet } from './read-parquet.js'
-
-export const FORMATS = ['jsonl', 'csv', 'tsv', 'parquet'] as const
-export type Format = typeof FORMATS[number]
 
 /** One row; `number` counts lines of a text file (a record over several lines: its last) or rows of a Parquet file. */
 export interface Row { readonly number: number, readonly fields: Readonly<Record<string, unknown>> }
@@ -44,9 +42,6 @@ const EXTENSIONS: Readonly<Record<string, Format>> = {
 const READERS: Readonly<Record<Format, ReadRows>> = {
   jsonl: readJsonLines, csv: readDelimited(','), tsv: readDelimited('\t'), parquet: readParquet
 }
-
-/** Longest line or record, unless the user says otherwise. */
-export const LINE_BYTES_MAX = 16 * 1024 * 1024
 
 /**
  * A table on disk; nothing is read yet but whether it is there.

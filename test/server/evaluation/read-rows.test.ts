@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { parquetWriteBuffer } from 'hyparquet-writer'
 import { afterAll, describe, expect, it } from 'vitest'
-import { LINE_BYTES_MAX, openTable, placeOf, type Row, type TableOptions } from '../../../server/evaluation/table.js'
+import { LINE_BYTES_MAX } from '../../../server/evaluation/formats.js'
+import { openTable, placeOf, type Row, type TableOptions } from '../../../server/evaluation/table.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'gauntlet-tables-'))
 afterAll(() => { rmSync(folder, { recursive: true, force: true }) })
