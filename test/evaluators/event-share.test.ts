@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { logEvidence, ratioInterval, type EventStratum } from '../../evaluators/statistics/event-share.js'
+import { compareEventShares, eventShareAt, logEvidence, ratioInterval, type EventStratum } from '../../evaluators/statistics/event-share.js'
 import { expectGolden, goldenSet } from '../support/golden.js'
 
 const { cases, tolerance } = goldenSet('event_rate_ratio')
@@ -96,5 +96,52 @@ describe('interval of the ratio of two event rates', () => {
 
   it.each([0, 1, NaN])('refuses alpha %s', (alpha) => {
     expect(() => ratioInterval([{ champion: 1, challenger: 1, share: 0.5 }], alpha)).toThrow(RangeError)
+  })
+})
+
+describe('comparison of event shares', () => {
+  it('puts evidence, running p and interval together', () => {
+    const strata = [{ champion: 90, challenger: 25, share: 0.1 }]
+    const result = compareEventShares(strata, { pBefore: 0.001 })
+
+    expect(result.logE).toBe(logEvidence(strata, 0))
+    expect(result.pThisLook).toBeCloseTo(Math.exp(-result.logE), 12)
+    expect(result.p).toBe(0.001)
+    expect(result.ratio).toBeCloseTo(2.5, 10)
+    expect(result.interval).toEqual({ lower: ratioInterval(strata, 0.05)!.lower, upper: ratioInterval(strata, 0.05)!.upper })
+  })
+
+  it('has no ratio without events or when the stages contradict each other', () => {
+    const stages = [{ champion: 1_000, challenger: 10, share: 0.5 }, { champion: 10, challenger: 1_000, share: 0.5 }]
+
+    expect(compareEventShares([])).toEqual({ logE: 0, pThisLook: 1, p: 1, ratio: null, interval: { lower: 0, upper: Infinity } })
+    expect(compareEventShares(stages)).toMatchObject({ ratio: null, interval: null })
+  })
+
+  it('leaves equal rates out of its interval exactly when p is below alpha', () => {
+    fc.assert(fc.property(stratum, fc.double({ min: 1, max: 1_000, noNaN: true }), (one, concentration) => {
+      const { p, interval } = compareEventShares([one], { concentration })
+      fc.pre(Math.abs(p / 0.05 - 1) > 1e-6)
+
+      expect(p < 0.05).toBe(interval!.lower > 1 || interval!.upper < 1)
+    }))
+  })
+
+  it('maps a ratio to the share of the events and back to the traffic at 1', () => {
+    expect(eventShareAt(1, 0.1)).toBeCloseTo(0.1, 12)
+    expect([0, Infinity].map((ratio) => eventShareAt(ratio, 0.1))).toEqual([0, 1])
+    expect(eventShareAt(3, 0.25)).toBeCloseTo(0.5, 12)
+  })
+
+  it.each<[string, object]>([
+    ['no prior', { concentration: 0 }], ['an infinite prior', { concentration: Infinity }], ['a p of 2', { pBefore: 2 }], ['alpha 1', { alpha: 1 }]
+  ])('refuses %s', (_, options) => {
+    expect(() => compareEventShares([{ champion: 1, challenger: 1, share: 0.5 }], options)).toThrow(RangeError)
+  })
+
+  it('refuses a ratio or share that is none', () => {
+    expect(() => logEvidence([], Infinity)).toThrow('lnRatio')
+    expect(() => eventShareAt(-1, 0.5)).toThrow('ratio')
+    expect(() => eventShareAt(1, 0)).toThrow('share')
   })
 })

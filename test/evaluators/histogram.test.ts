@@ -73,7 +73,51 @@ describe('log histogram', () => {
     expect(() => histogramOf([1, 2, 3]).valueAtRank(rank)).toThrow('rank must be an integer from 1 to 3')
   })
 
-  it.each([0, -1, 0.6, NaN])('refuses relative error %s', (relativeError) => {
+  it('gives the same buckets by table and by logarithm', () => {
+    const random = seededRandom(6)
+    const index = (relativeError: number, x: number): number => {
+      const histogram = new LogHistogram(relativeError)
+      histogram.add(x)
+      return histogram.toJSON().buckets[0]![0]
+    }
+    for (let i = 0; i < 3_000; i++) {
+      const x = 10 ** (random.uniform() * 15 - 6)
+      for (const relativeError of [0.0001, 0.005, 0.3]) {
+        expect(index(relativeError, x)).toBe(Math.floor(Math.log(x) / Math.log1p(relativeError)))
+      }
+    }
+  })
+
+  it('counts the values up to a limit, exactly but for one bucket', () => {
+    fc.assert(fc.property(sample, value, (values, limit) => {
+      const histogram = histogramOf(values)
+      const within = (factor: number): number => values.filter((x) => x <= limit * factor).length
+
+      expect(histogram.countAtMost(limit)).toBeGreaterThanOrEqual(within(1 - 0.00501))
+      expect(histogram.countAtMost(limit)).toBeLessThanOrEqual(within(1 + 0.00501))
+    }))
+  })
+
+  it('never counts fewer values up to a higher limit', () => {
+    fc.assert(fc.property(sample, value, value, (values, a, b) => {
+      const histogram = histogramOf(values)
+
+      expect(histogram.countAtMost(Math.min(a, b))).toBeLessThanOrEqual(histogram.countAtMost(Math.max(a, b)))
+    }))
+  })
+
+  it('tells the share above a limit', () => {
+    const histogram = histogramOf([100, 200, 300, 900])
+
+    expect([50, 250, 800, 900, Infinity].map((limit) => histogram.shareAbove(limit))).toEqual([1, 0.5, 0.25, 0, 0])
+    expect(histogram.shareAbove(-Infinity)).toBe(1)
+    expect(histogramOf([7, 7]).shareAbove(7)).toBe(0)
+    expect(histogramOf([0, 1e-7, 5]).shareAbove(0)).toBeGreaterThanOrEqual(1 / 3)
+    expect(new LogHistogram().shareAbove(1)).toBeNull()
+    expect(() => histogram.shareAbove(NaN)).toThrow('limit')
+  })
+
+  it.each([0, -1, 0.6, NaN, 1e-9])('refuses relative error %s', (relativeError) => {
     expect(() => new LogHistogram(relativeError)).toThrow(RangeError)
   })
 })

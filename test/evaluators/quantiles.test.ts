@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { hasTail, quantileEstimate, ranked } from '../../evaluators/statistics/quantiles.js'
+import { hasTail, quantileEstimate, quantileType1, quantileType7, ranked } from '../../evaluators/statistics/quantiles.js'
 import { histogramOf } from '../support/evidence.js'
 import { expectGolden, goldenSet } from '../support/golden.js'
 import { seededRandom } from '../../evaluators/statistics/random.js'
@@ -67,6 +67,41 @@ describe('order-statistic quantile', () => {
   it('refuses an empty sample and ranks outside it', () => {
     expect(() => quantileEstimate(ranked([]), 0.5)).toThrow('at least one value')
     expect(() => ranked([1]).valueAtRank(2)).toThrow(RangeError)
+  })
+})
+
+describe('quantiles of types 7 and 1', () => {
+  const ascending = fc.array(fc.double({ min: -1e308, max: 1e308, noNaN: true }), { minLength: 1, maxLength: 50 })
+    .map((values) => Float64Array.from(values).sort())
+  const level = fc.double({ min: 0, max: 1, noNaN: true })
+
+  it('are between and at the order statistics', () => {
+    expect(quantileType7([1, 2, 4, 8], 0.5)).toBe(3)
+    expect(quantileType1([1, 2, 4, 8], 0.5)).toBe(2)
+    expect([0, 1].map((p) => quantileType7([1, 2, 4, 8], p))).toEqual([1, 8])
+    expect([0, 1].map((p) => quantileType1([1, 2, 4, 8], p))).toEqual([1, 8])
+    expect(quantileType1([1, 2, 3, 4, 5, 6, 7, 8, 9, 10], 0.7)).toBe(7)
+  })
+
+  it('stay inside the sample and never fall as the level rises', () => {
+    for (const quantile of [quantileType7, quantileType1]) {
+      fc.assert(fc.property(ascending, level, level, (values, p, q) => {
+        const low = quantile(values, Math.min(p, q))
+        const high = quantile(values, Math.max(p, q))
+
+        expect(low).toBeGreaterThanOrEqual(values[0]!)
+        expect(high).toBeLessThanOrEqual(values.at(-1)!)
+        expect(low).toBeLessThanOrEqual(high)
+      }))
+    }
+  })
+
+  it.each<[number[], number, string]>([
+    [[], 0.5, 'ascending'], [[1], -0.1, 'p'], [[1], 1.1, 'p'], [[1], NaN, 'p'], [[NaN], 0.5, 'ascending[0]'], [[1, Infinity], 1, 'ascending[1]']
+  ])('refuse %j at %s and name %s', (values, p, argument) => {
+    for (const quantile of [quantileType7, quantileType1]) {
+      expect(() => quantile(values, p)).toThrow(expect.objectContaining({ argument }) as Error)
+    }
   })
 })
 

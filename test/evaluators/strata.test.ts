@@ -90,6 +90,14 @@ describe('relative lift', () => {
   })
 })
 
+describe('relative lift over nothing', () => {
+  it('is refused', () => {
+    const some = { n: 10, mean: 1, varianceOfMean: 1 }
+
+    expect(() => relativeLift({ champion: { ...some, mean: 0 }, challenger: some })).toThrow('champion.mean')
+  })
+})
+
 describe('design effect', () => {
   const once = momentsOf([0, 1, 1, 0, 0, 1, 0, 0])
   const repeated = momentsOf([0, 1, 1, 0, 0, 1, 0, 0].flatMap((x) => [x, x, x]), (i) => Math.floor(i / 3))
