@@ -7,6 +7,9 @@ const NONCENTRALITY_MAX = 2_000
 /** A Poisson weight below this, relative to the greatest one, changes no digit of the sum. */
 const NEGLIGIBLE = 1e-18
 
+/** Below this t²/df the incomplete beta function is taken from its other end. */
+const SMALL_SQUARE = 1e-4
+
 /**
  * P(T > t) of the noncentral t distribution: T = (Z + delta)/√(X/df), Z standard normal, X chi-square with df degrees
  * of freedom. For t >= 0 it is ½ Σ p_j I(df/2, j+½) + q_j I(df/2, j+1), where I(a, b) is the regularised incomplete
@@ -26,10 +29,9 @@ export function noncentralTUpper (t: number, df: number, delta: number): number 
   requireArguments(t, df, delta)
   if (t < 0) return 1 - noncentralTUpper(-t, df, -delta)
   if (t === 0) return normalUpper(-delta)
-  const x = 1 / (1 + t * t / df)
   const lambda = delta * delta / 2
-  const tails = poissonMean(lambda, 0, (j) => incompleteBeta(x, df / 2, j + 0.5))
-  const difference = poissonMean(lambda, 0.5, (j) => incompleteBeta(x, df / 2, j + 1))
+  const tails = poissonMean(lambda, 0, (j) => betaAtLeast(t, df, j + 0.5))
+  const difference = poissonMean(lambda, 0.5, (j) => betaAtLeast(t, df, j + 1))
   return Math.min(1, Math.max(0, (tails + Math.sign(delta) * difference) / 2))
 }
 
@@ -41,8 +43,15 @@ export function noncentralTOutside (t: number, df: number, delta: number): numbe
   requireArguments(t, df, delta)
   requireBetween('t', t, 0, Number.MAX_VALUE)
   if (t === 0) return 1
-  const x = 1 / (1 + t * t / df)
-  return Math.min(1, poissonMean(delta * delta / 2, 0, (j) => incompleteBeta(x, df / 2, j + 0.5)))
+  return Math.min(1, poissonMean(delta * delta / 2, 0, (j) => betaAtLeast(t, df, j + 0.5)))
+}
+
+/** I(df/2, b) at df/(df + t²); for a small t from the other end, where df/(df + t²) would round to 1. */
+function betaAtLeast (t: number, df: number, b: number): number {
+  const square = t * t
+  return square < SMALL_SQUARE * df
+    ? 1 - incompleteBeta(square / (df + square), b, df / 2)
+    : incompleteBeta(df / (df + square), df / 2, b)
 }
 
 /** Σ_j e^(−λ) λ^(j+shift)/Γ(j+1+shift) · value(j) over j >= 0, from the greatest weight outwards. */
