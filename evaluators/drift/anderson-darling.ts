@@ -1,5 +1,6 @@
 import { EvaluatorError, requireCount } from '../errors.js'
 import { ascendingCopy } from './ascending.js'
+import { sortAscending } from './radix-sort.js'
 
 /** Significance levels of the critical values, and the coefficients b0 + b1/√m + b2/m of Scholz and Stephens. */
 const LEVELS = [0.25, 0.1, 0.05, 0.025, 0.01, 0.005, 0.001] as const
@@ -46,7 +47,7 @@ function pool (samples: readonly Float64Array[], total: number): Float64Array {
     pooled.set(sample, filled)
     filled += sample.length
   }
-  return pooled.sort()
+  return sortAscending(pooled)
 }
 
 /** A²akN: over the distinct pooled values, with half of the ties at a value counted as below it. */

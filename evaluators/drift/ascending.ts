@@ -1,4 +1,5 @@
 import { EvaluatorError, requireCount } from '../errors.js'
+import { sortAscending } from './radix-sort.js'
 
 /**
  * The values in ascending order, as a new array; the argument stays as it is. O(n log n), O(n) when already ascending.
@@ -20,7 +21,7 @@ export function ascendingCopy (argument: string, values: ArrayLike<number>, coun
     copy[i] = value
     isAscending &&= i === 0 || copy[i - 1]! <= value
   }
-  return isAscending ? copy : copy.sort()
+  return isAscending ? copy : sortAscending(copy)
 }
 
 /**

@@ -11,6 +11,7 @@ import { kolmogorovSmirnovAscending } from './kolmogorov-smirnov.js'
 import { maximumMeanDiscrepancy } from './maximum-mean-discrepancy.js'
 import { distinctCounts } from './numeric-sketch.js'
 import { countsBetween, quantileEdges, stabilityOfCounts } from './population-stability.js'
+import { sortAscending } from './radix-sort.js'
 import { samplePlaces } from './sampling.js'
 import { describeTexts, SKETCH_BOUNDS, sketchColumn, sketchOutOfVocabulary } from './sketch.js'
 import { normWasserstein1, wasserstein1Ascending } from './wasserstein.js'
@@ -186,7 +187,7 @@ function comparison (
 }
 
 function numbersOf (values: Float64Array): Numbers {
-  const ascending = values.slice().sort()
+  const ascending = sortAscending(values.slice())
   const deviation = meanAndDeviation(ascending).deviation
   return { ascending, n: ascending.length, deviation, distinct: distinctCounts(ascending), bins: null }
 }

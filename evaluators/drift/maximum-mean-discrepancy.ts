@@ -1,6 +1,7 @@
 import { EvaluatorError, requireBetween } from '../errors.js'
 import type { Random } from '../statistics/random.js'
 import { requireVectors, type Vectors } from './embeddings.js'
+import { sortAscending } from './radix-sort.js'
 import { shufflePlaces } from './sampling.js'
 
 /** Most vectors of both sides together: the kernel matrix then takes 128 MB. */
@@ -176,7 +177,7 @@ function medianDistance (squared: Float64Array, total: number): number {
     pairs.set(squared.subarray(i * total, i * total + i), filled)
     filled += i
   }
-  pairs.sort()
+  sortAscending(pairs)
   const middle = pairs.length >> 1
   const upper = Math.sqrt(pairs[middle]!)
   return pairs.length % 2 === 1 ? upper : (Math.sqrt(pairs[middle - 1]!) + upper) / 2

@@ -3,6 +3,7 @@ import { meanAndDeviation } from './ascending.js'
 import type { NumericSketch } from './column-sketch.js'
 import { CATEGORIES_UP_TO } from './infer-columns.js'
 import { countsBetween, quantileEdges } from './population-stability.js'
+import { sortAscending } from './radix-sort.js'
 import { mergeSamples, samplePlaces } from './sampling.js'
 
 /** Most values that a sketch keeps as they are. */
@@ -23,7 +24,7 @@ export function sketchNumbers (
   values: Float64Array, missing: number, random: Random, edges?: readonly number[]
 ): NumericSketch {
   if (values.length === 0) return emptySketch(missing, edges ?? [])
-  const ascending = values.slice().sort()
+  const ascending = sortAscending(values.slice())
   const { mean, deviation } = meanAndDeviation(values)
   const usedEdges = edges ?? quantileEdges(ascending, BINS)
   const sample = samplePlaces(values.length, SAMPLE_MAX, random).map((i) => values[i]!)
