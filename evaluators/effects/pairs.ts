@@ -26,18 +26,19 @@ export function pairCount (name: string, { differences }: PairEvidence): number 
 
 /**
  * Mean difference of shadow pairs, or its ratio to the champion's mean for a relative margin: for values of a known
- * range through the exact empirical-Bernstein sequence until there are 1,000 pairs (with `rareLosses` for ever),
- * otherwise through the asymptotic sequence with N = pairs. O(1).
+ * range through the exact empirical-Bernstein sequence until there are 1,000 pairs (for ever with `rareLosses` or while
+ * nothing varies), otherwise through the asymptotic sequence with N = pairs. O(1).
  *
  * @throws EvaluatorError when the evidence is not what such pairs can give
  */
 export function pairEffect (metric: MetricSpec, pairs: PairEvidence, options: EffectOptions): Effect | Unmet {
   const { differences } = pairs
   const { range, rareLosses = false } = metric
-  const isAsymptotic = !rareLosses && (range === undefined || differences.n >= ASYMPTOTIC_PAIRS_MIN)
+  const isKept = range !== undefined && pairs.sequences !== undefined && pairs.sequences.length > 0
+  const isMany = differences.n >= ASYMPTOTIC_PAIRS_MIN && !(isKept && differences.m2 === 0)
+  const isAsymptotic = !rareLosses && (range === undefined || isMany)
   if (isAsymptotic && isRelative(metric)) return liftEffect(metric, pairs, options)
   if (isAsymptotic) return differenceEffect(metric, differences, options)
-  const isKept = range !== undefined && pairs.sequences !== undefined && pairs.sequences.length > 0
   if (isKept && !isRelative(metric)) return exactEffect(metric, range, pairs, options)
   if (rareLosses) {
     return { unmet: 'rare losses need a range, an absolute margin and the exact sequences over the pairs', gates: [] }
@@ -142,8 +143,9 @@ function pairsUntil (
   if (!(gap > 0)) return null
   const variance = varianceOfMean(differences) * differences.n
   const least = Math.ceil(4 * length * Math.log(1 / alpha) / gap)
+  if (!(variance > 0)) return least
   const until = (by: number): number | null =>
-    variance > 0 ? samplesToDecide({ gap, variance: variance * by, alpha, plannedSamples, power }) : 0
+    samplesToDecide({ gap, variance: variance * by, alpha, plannedSamples, power })
   const exact = until(EXACT_WIDENING ** 2)
   if (hasRareLosses || (exact !== null && Math.max(exact, least) <= ASYMPTOTIC_PAIRS_MIN)) {
     return exact === null ? null : Math.max(exact, least)

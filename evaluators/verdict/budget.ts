@@ -10,8 +10,9 @@ interface Left { readonly samples: number, readonly days: number }
 /**
  * Rule 5: why the trial should stop for a person, or null. Either the budget is used up, or (futility) an open metric
  * cannot be decided within what is left: for a metric that must be proven not worse, if the challenger is as good as
- * assumed or as seen, whichever is better; for primaries, if every one of them is at the best value that is not yet
- * refuted. Median ETA; without a budget never. O(metrics).
+ * assumed or as seen, whichever is better; for primaries, if for every one of them the effect is halfway between the
+ * one seen and the best one not refuted (the effect seen alone would give up at the first look at which it is near 0).
+ * Median ETA; without a budget never. O(metrics).
  */
 export function budgetFault (
   judgements: readonly Judgement[], spec: AnalysisSpec, evidence: Evidence, levels: Levels
@@ -43,7 +44,7 @@ function hopelessness (judgement: Judgement, spec: AnalysisSpec, evidence: Evide
   const { metric, effect, bounds, total, verdict } = judgement
   if (effect === null || bounds === null) return null
   const agreed = metric.assumedEffect ?? 0
-  const best = isGuarded(metric, spec.mode) ? Math.max(agreed, effect.estimate) : bounds.upper
+  const best = isGuarded(metric, spec.mode) ? Math.max(agreed, effect.estimate) : (effect.estimate + bounds.upper) / 2
   const hoped = metric.twoSided === true ? Math.min(Math.abs(agreed), Math.abs(effect.estimate)) : best
   if (!Number.isFinite(hoped)) return null
   const samples = remaining(metric, effect, hoped, 0.5, { spec, levels })
@@ -72,9 +73,11 @@ function said (x: number | null): string {
 /**
  * The ETA of the whole decision: the slowest of what is open, where of several primaries in mode superiority the
  * fastest will do. Compared by days where these are known for all. Null, with the reason of the first one, when one
- * that is needed has none.
+ * that is needed has none: every metric that decides needs an effect.
  */
 export function overallEta (judgements: readonly Judgement[], mode: AnalysisSpec['mode']): Eta {
+  const blocked = judgements.find(({ isCritical, isPrimary, bounds }) => (isCritical || isPrimary) && bounds === null)
+  if (blocked !== undefined) return named(blocked)
   const guards = judgements.filter(({ isCritical, metric }) => isCritical && isGuarded(metric, mode))
   const primaries = mode === 'superiority' ? judgements.filter(({ isPrimary }) => isPrimary) : []
   const needed = guards.map(named)

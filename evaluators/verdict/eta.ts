@@ -44,7 +44,7 @@ export function etaOf (
     if (samples === null || samples === 0) continue
     const beta = (outlook.spec.beta ?? BETA) / outlook.critical
     const atPower = beta < 0.5 ? remaining(metric, effect, assumed, 1 - beta, outlook) : samples
-    return say(samples, atPower, assumed, 1 - beta, outlook.perDay)
+    return say(samples, atPower === null ? null : Math.max(samples, atPower), assumed, 1 - beta, outlook.perDay)
   }
   return noEta(`the effect seen, ${short(orNull(effect.estimate))}, would never prove it`)
 }

@@ -1,6 +1,8 @@
-import type { AnalysisSpec, ArmEvidence, Evidence, MetricSpec, Stratum } from '../../evaluators/verdict.js'
+import type { AnalysisSpec, ArmEvidence, Evidence, MetricSpec, PairEvidence, Stratum } from '../../evaluators/verdict.js'
+import { EmpiricalBernstein } from '../../evaluators/statistics/empirical-bernstein.js'
 import { LogHistogram } from '../../evaluators/statistics/histogram.js'
 import { Moments, type MomentsSummary } from '../../evaluators/statistics/moments.js'
+import { pairMoments } from '../../evaluators/statistics/pair-moments.js'
 
 /** Moments of `events` ones among `n` zeros and ones, every value from a session of its own. */
 export function binaryMoments (events: number, n: number): MomentsSummary {
@@ -57,4 +59,31 @@ export const SCORE: MetricSpec = {
 }
 export const LATENCY: MetricSpec = {
   name: 'p95', source: 'latency', quantile: 0.95, role: 'critical', direction: 'down', margin: { relative: 0.1 }
+}
+
+/** Shadow pairs of one metric from both versions' values on the same inputs; exact sequences at the given levels. */
+export function pairsOf (
+  champion: readonly number[], challenger: readonly number[], range?: { min: number, max: number, levels: readonly number[] }
+): PairEvidence {
+  const differences = champion.map((value, i) => challenger[i]! - value)
+  const baseline = pairMoments(differences, champion)
+  if (range === undefined) return { differences: momentsOf(differences), baseline }
+  const length = range.max - range.min
+  const sequences = range.levels.map((alpha) => {
+    const sequence = new EmpiricalBernstein({ alpha, min: -length, max: length })
+    for (const difference of differences) sequence.add(difference)
+    return sequence.toJSON()
+  })
+  return { differences: momentsOf(differences), baseline, sequences }
+}
+
+/** Evidence of shadow pairs alone. */
+export function shadowOf (pairs: Readonly<Record<string, PairEvidence>>, overrides: Partial<Evidence> = {}): Evidence {
+  return { stage: 1, strata: [], breaker: null, pairs, ...overrides }
+}
+
+/** Every number in a value, however deep. */
+export function numbersIn (value: unknown): number[] {
+  if (typeof value === 'number') return [value]
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(numbersIn) : []
 }
