@@ -69,7 +69,7 @@ export interface JudgeResult {
 }
 
 /** Longest window that shorter series are continued to. */
-const POINTS_MAX = 10_000_000
+export const POINTS_MAX = 10_000_000
 
 /** The judge's constants. */
 const TOLERANCE = 0.25

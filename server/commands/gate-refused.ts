@@ -1,0 +1,4 @@
+/** The command did its work, and what it found says no: nothing is wrong with the input. */
+export class GateRefused extends Error {
+  override readonly name = 'GateRefused'
+}
