@@ -83,6 +83,22 @@ describe('parseRolloutSpec', () => {
     expect(analysis).toBeNull()
   })
 
+  it('compiles a budget, a latency limit and what is said of a metric, and leaves out what is not there', () => {
+    const { analysis } = parseRolloutSpec(changed((d: Draft) => {
+      Object.assign(d.analysis!, { maxDuration: '7d', maxSamples: 20_000 })
+      d.analysis!.metrics.push(
+        { name: 'slow', source: 'latency', limit: '800ms', role: 'critical', margin: { absolute: 0.01 } },
+        { name: 'length', source: 'feedback', key: 'length', role: 'critical', direction: 'up', margin: { relative: 0.1 }, twoSided: true, heavyTailed: true })
+    }))
+
+    expect(analysis!.budget).toEqual({ samplesMax: 20_000, durationMs: 7 * 86_400_000 })
+    expect(analysis!.metrics.slice(3)).toEqual([
+      { name: 'slow', source: 'latency', limitMs: 800, role: 'critical', direction: 'down', margin: { absolute: 0.01 } },
+      { name: 'length', source: 'feedback', key: 'length', role: 'critical', direction: 'up', margin: { relative: 0.1 }, twoSided: true, heavyTailed: true }
+    ])
+    expect(parseRolloutSpec(parse(DOCUMENT)).analysis).not.toHaveProperty('budget')
+  })
+
   it('names every wrong path of a document at once', () => {
     const faults = faultsOf(changed((d: Draft) => {
       delete d.model
@@ -117,7 +133,17 @@ describe('parseRolloutSpec', () => {
     ['analysis.metrics[2].key', (d) => { delete d.analysis!.metrics[2]!['key'] }],
     ['analysis.metrics[2].direction', (d) => { delete d.analysis!.metrics[2]!['direction'] }],
     ['analysis.metrics[2].margin', (d) => { d.analysis!.metrics[2]!['margin'] = { absolute: 1, relative: 1 } }],
-    ['analysis.metrics', (d) => { d.analysis!.metrics.pop() }]
+    ['analysis.metrics', (d) => { d.analysis!.metrics.pop() }],
+    ['analysis.metrics[0].quantile', (d) => { d.analysis!.metrics[0]!['quantile'] = 0.5 }],
+    ['analysis.metrics[0].limit', (d) => { d.analysis!.metrics[0]!['limit'] = '1s' }],
+    ['analysis.metrics[1].limit', (d) => { d.analysis!.metrics[1]!['limit'] = '1s' }],
+    ['analysis.metrics[1].limit', (d) => { delete d.analysis!.metrics[1]!['quantile']; d.analysis!.metrics[1]!['limit'] = 'soon' }],
+    ['analysis.metrics[1].limit', (d) => { delete d.analysis!.metrics[1]!['quantile']; d.analysis!.metrics[1]!['limit'] = 0 }],
+    ['analysis.metrics[1].heavyTailed', (d) => { d.analysis!.metrics[1]!['heavyTailed'] = true }],
+    ['analysis.metrics[2].twoSided', (d) => { d.analysis!.metrics[2]!['twoSided'] = true }],
+    ['analysis.metrics[1].twoSided', (d) => { d.analysis!.metrics[1] = { name: 'x', source: 'latency', quantile: 0.5, role: 'monitor', twoSided: true } }],
+    ['analysis.maxDuration', (d) => { Object.assign(d.analysis!, { maxDuration: 'for ever' }) }],
+    ['analysis.maxSamples', (d) => { Object.assign(d.analysis!, { maxSamples: 1 }) }]
   ])('refuses a wrong %s', (path, change) => {
     expect(Object.keys(faultsOf(changed(change as never)))).toContain(path)
   })
