@@ -82,7 +82,7 @@ describe('units until a sequence decides', () => {
     ['gap', { gap: 0 }], ['gap', { gap: NaN }], ['variance', { variance: 0 }], ['plannedSamples', { plannedSamples: -1 }],
     ['power', { power: 0.4 }], ['power', { power: 1 }], ['samplesMax', { samplesMax: 0 }], ['alpha', { alpha: 0 }]
   ])('are refused for a bad %s: %o', (field, part) => {
-    expect(() => samplesToDecide({ ...plan, ...part })).toThrow(RangeError)
+    expect(() => samplesToDecide({ ...plan, ...part })).toThrow(EvaluatorError)
     expect(() => samplesToDecide({ ...plan, ...part })).toThrow(field)
   })
 })
