@@ -51,12 +51,13 @@ export function textsOf (table: Table, row: Row, field: Field): string[] {
 }
 
 /**
- * The number of a field; also one written as text, and 1 or 0 for true or false. Null when the field is null or empty.
- * @throws GatewayError BAD_REQUEST when it is missing or no finite number
+ * The number of a field; also one written as text, and 1 or 0 for true or false. Null when the row has none: when the
+ * field is missing, null or empty.
+ * @throws GatewayError BAD_REQUEST when it is no finite number
  */
 export function numberOf (table: Table, row: Row, field: Field): number | null {
   const value = field.read(row.fields)
-  if (value === null || value === '') return null
+  if (value === undefined || value === null || value === '') return null
   if (typeof value === 'boolean') return value ? 1 : 0
   const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
   if (typeof number === 'number' && Number.isFinite(number)) return number

@@ -37,10 +37,10 @@ describe('the value of a field', () => {
     expect(textsOf(table, row({ x: ['a', 'b'] }), field)).toEqual(['a', 'b'])
   })
 
-  it('is a number, also in words of CSV', () => {
-    const values = [1.5, '1.5', true, false, null, ''].map((x) => numberOf(table, row({ x }), field))
+  it('is a number, also in words of CSV, or none', () => {
+    const values = [1.5, '1.5', true, false, null, '', undefined].map((x) => numberOf(table, row({ x }), field))
 
-    expect(values).toEqual([1.5, 1.5, 1, 0, null, null])
+    expect(values).toEqual([1.5, 1.5, 1, 0, null, null, null])
   })
 
   it.each<[string, (fields: Record<string, unknown>) => unknown, Record<string, unknown>, string]>([
@@ -49,7 +49,6 @@ describe('the value of a field', () => {
     ['null for a text', (fields) => textOf(table, row(fields), field), { x: null }, 'expected a string, got null'],
     ['no reference at all', (fields) => textsOf(table, row(fields), field), { x: [] }, 'a list of strings, got another list'],
     ['a reference that is no text', (fields) => textsOf(table, row(fields), field), { x: ['a', 1] }, 'got another list'],
-    ['a missing number', (fields) => numberOf(table, row(fields), field), {}, 'is missing'],
     ['a word for a number', (fields) => numberOf(table, row(fields), field), { x: 'high' }, 'expected a number or null, got a string'],
     ['blanks for a number', (fields) => numberOf(table, row(fields), field), { x: ' ' }, 'expected a number or null, got a string']
   ])('is refused when it is %s, with file and line', (_what, read, fields, message) => {
