@@ -27,7 +27,8 @@ export function compareWithTargets (experiment: Experiment, outcomes: Outcomes):
 
 function shareCell ({ key, kind, value: target }: Target, outcomes: Outcomes): Cell {
   const got = outcomes.of(key) / outcomes.reps
-  const tolerance = shareTolerance(target, outcomes.reps)
+  // Where the target is 0 the formula leaves chance no room: the reference's 0 is one of few repetitions, too.
+  const tolerance = shareTolerance(target > 0 ? target : got, outcomes.reps)
   return { key, kind, target, got, tolerance, reps: outcomes.reps, isWithin: Math.abs(got - target) <= tolerance }
 }
 

@@ -1,50 +1,30 @@
 import { describe, expect, it } from 'vitest'
-import { logEvidence } from '../../evaluators/statistics/event-share.js'
-import { expectedEvents, stratifiedProportions } from '../../evaluators/statistics/proportions.js'
+import { seededRandom } from '../../evaluators/statistics/random.js'
 import { oneSidedHalfWidth, twoSidedHalfWidth } from '../../evaluators/statistics/sequences.js'
-import { difference, stratifiedMeans, type ArmMean, type Estimate, type MeanStratum } from '../../evaluators/statistics/strata.js'
+import { difference, stratifiedMeans, type Estimate, type MeanStratum } from '../../evaluators/statistics/strata.js'
 import { decide } from '../../evaluators/verdict.js'
+import { shareTolerance } from '../../scripts/simulate/compare.js'
+import { simulate } from '../../scripts/simulate/experiment.js'
+import { LOOKS, PER_LOOK, PLANNED } from '../../scripts/simulate/procedures.js'
+import { rampTrial } from '../../scripts/simulate/ramp.js'
+import { RARE_EVENTS } from '../../scripts/simulate/rare-events.js'
+import { bernoulli, lognormal, normal, Sample, type Draw } from '../../scripts/simulate/sample.js'
 import { ERRORS, evidenceOf, specOf, stratum, tally } from '../support/evidence.js'
-import { seededRandom, type Random } from '../../evaluators/statistics/random.js'
 
 /**
- * Error rates of the sequential decisions, by seeded simulation against the table the design was chosen by (looks every
- * 100 units per arm, 100 looks). A share p of `reps` may be off by 3·√(p(1 − p)/reps) + 0.3 points.
+ * Error rates of the sequential decisions, by seeded simulation against the table the design was chosen by: a quick part
+ * of what `npm run simulate` does in full.
  */
-const LOOKS = 100
-const PER_LOOK = 100
-const PLANNED = 5_000
-
 function expectShare (hits: number, reps: number, want: number): void {
-  const slack = 3 * Math.sqrt(want * (1 - want) / reps) + 0.003
+  const slack = shareTolerance(want, reps)
   expect(Math.abs(hits / reps - want), `${hits} of ${reps}, want ${want} ± ${slack.toFixed(4)}`).toBeLessThanOrEqual(slack)
 }
 
 function expectShareAtMost (hits: number, reps: number, want: number): void {
-  expect(hits / reps).toBeLessThanOrEqual(want + 3 * Math.sqrt(want * (1 - want) / reps) + 0.003)
+  expect(hits / reps).toBeLessThanOrEqual(want + shareTolerance(want, reps))
 }
 
-/** A running sample; the mean and its variance at any time. */
-class Sample {
-  private n = 0
-  private sum = 0
-  private squares = 0
-
-  add (value: number): void {
-    this.n += 1
-    this.sum += value
-    this.squares += value * value
-  }
-
-  arm (): ArmMean {
-    const mean = this.sum / this.n
-    return { n: this.n, mean, varianceOfMean: (this.squares - this.n * mean * mean) / (this.n - 1) / this.n }
-  }
-}
-
-type Draw = (random: Random) => number
 type Look = (arms: MeanStratum, look: number) => string | null
-const normal: Draw = (random) => random.normal()
 
 /** Runs trials of two arms look by look until `look` answers; counts the answers. */
 function trials (reps: number, seed: number, draw: { champion: Draw, challenger: Draw }, look: Look): Map<string, number> {
@@ -84,8 +64,8 @@ describe('looking 100 times at two equal arms', () => {
   it.each<[string, Draw, number, number, number, number]>([
     ['normal', normal, PLANNED, 800, 0.010, 0.010],
     ['normal, N* 20000', normal, 20_000, 300, 0.007, 0.006],
-    ['lognormal(0, 1)', (random) => Math.exp(random.normal()), PLANNED, 500, 0.011, 0.012],
-    ['Bernoulli(0.1)', (random) => random.uniform() < 0.1 ? 1 : 0, PLANNED, 800, 0.010, 0.013]
+    ['lognormal(0, 1)', lognormal(1), PLANNED, 500, 0.011, 0.012],
+    ['Bernoulli(0.1)', bernoulli(0.1), PLANNED, 800, 0.010, 0.013]
   ])('promotes and rolls back %s values as seldom as the table says', (_, draw, planned, reps, promote, rollback) => {
     const answers = trials(reps, 21, { champion: draw, challenger: draw }, sequence(planned))
 
@@ -160,82 +140,31 @@ describe('five critical metrics, all exactly at their margin', () => {
 })
 
 describe('a ramp from 1 % to 50 % during a trend', () => {
-  /** 20,000 units over five weights, a look every 200; the trend is linear over the run. */
-  function ramp (reps: number, seed: number, trend: number, strata: 'stratified' | 'pooled'): Map<string, number> {
-    const random = seededRandom(seed)
-    const answers = new Map<string, number>()
-    for (let rep = 0; rep < reps; rep++) {
-      const stages = [0.01, 0.05, 0.1, 0.25, 0.5].map((weight) => ({ weight, champion: new Sample(), challenger: new Sample() }))
-      const pool = { champion: new Sample(), challenger: new Sample() }
-      for (let i = 1; i <= 20_000; i++) {
-        const stage = stages[Math.floor((i - 1) / 4_000)]!
-        const arm = random.uniform() < stage.weight ? 'challenger' : 'champion'
-        const value = random.normal() + trend * i / 20_000
-        stage[arm].add(value)
-        pool[arm].add(value)
-        if (i % 200 !== 0) continue
-        const spans = strata === 'pooled' ? [pool] : stages
-        const means = stratifiedMeans(spans.map(({ champion, challenger }) => ({ champion: champion.arm(), challenger: challenger.arm() })))
-        if (means === null || Math.min(means.champion.n, means.challenger.n) < 50) continue
-        const { estimate, se } = difference(means)
-        const half = twoSidedHalfWidth({ se, n: means.n, alpha: 0.05, plannedSamples: PLANNED })
-        if (Math.abs(estimate) <= half) continue
-        const answer = estimate > 0 ? 'promote' : 'rollback'
-        answers.set(answer, (answers.get(answer) ?? 0) + 1)
-        break
-      }
-    }
-    return answers
-  }
-
   it('promotes an identical challenger as seldom as the table says when stratified, and nearly always when pooled', () => {
-    const stratified = ramp(400, 26, 0.25, 'stratified')
-    const pooled = ramp(100, 27, 0.25, 'pooled')
+    const reps = 250
+    const outcomes = simulate({ repeat: rampTrial(0.25) }, reps, seededRandom(26))
 
-    expectShare(share(stratified, 'promote'), 400, 0.011)
-    expectShare(share(stratified, 'rollback'), 400, 0.011)
-    expect(share(pooled, 'promote')).toBeGreaterThan(60)
+    expectShare(outcomes.of('stratified promote'), reps, 0.011)
+    expectShare(outcomes.of('stratified rollback'), reps, 0.011)
+    expect(outcomes.of('pooled promote') / reps).toBeGreaterThan(0.6)
   })
 })
 
 describe('errors of 1 % in both arms at a share of 10 %', () => {
-  it('are told apart as seldom as the table says, by the event-share test and by Agresti-Caffo from 10 expected events', () => {
-    const reps = 1_000
-    const random = seededRandom(28)
-    const found = { exact: { promote: 0, rollback: 0 }, asymptotic: { promote: 0, rollback: 0 } }
-    for (let rep = 0; rep < reps; rep++) {
-      const champion = { events: 0, n: 0 }
-      const challenger = { events: 0, n: 0 }
-      const open = { exact: true, asymptotic: true }
-      for (let i = 1; i <= 20_000; i++) {
-        const arm = random.uniform() < 0.1 ? challenger : champion
-        arm.n += 1
-        if (random.uniform() < 0.01) arm.events += 1
-        if (i % 200 !== 0) continue
-        const isLower = challenger.events / challenger.n < champion.events / champion.n
-        if (open.exact && logEvidence([{ champion: champion.events, challenger: challenger.events, share: 0.1 }], 0) >= Math.log(20)) {
-          open.exact = false
-          found.exact[isLower ? 'rollback' : 'promote'] += 1
-        }
-        if (open.asymptotic && expectedEvents([{ champion, challenger }]) >= 10) {
-          const means = stratifiedProportions([{ champion, challenger }])!
-          const { estimate, se } = difference(means)
-          const half = twoSidedHalfWidth({ se, n: means.n, alpha: 0.05, plannedSamples: PLANNED })
-          if (Math.abs(estimate) > half) {
-            open.asymptotic = false
-            found.asymptotic[estimate < 0 ? 'rollback' : 'promote'] += 1
-          }
-        }
-      }
-    }
+  const reps = 500
+  const [asymptotic, exact] = RARE_EVENTS.map((experiment, i) => simulate(experiment, reps, seededRandom(28 + i)))
 
-    // In this row of the table "rollback" stands for a challenger declared lower.
-    expectShareAtMost(found.exact.promote, reps, 0.017)
-    expectShareAtMost(found.exact.rollback, reps, 0.017)
-    expectShareAtMost(found.asymptotic.promote, reps, 0.014)
-    expectShareAtMost(found.asymptotic.rollback, reps, 0.014)
-    expectShare(found.exact.promote + found.exact.rollback, reps, 0.024)
-    expectShare(found.asymptotic.promote + found.asymptotic.rollback, reps, 0.014)
+  // In these rows of the table "rollback" stands for a challenger declared lower.
+  it('are told apart by the event-share test as seldom as the table says', () => {
+    expectShareAtMost(exact!.of('sequence promote'), reps, 0.017)
+    expectShareAtMost(exact!.of('sequence rollback'), reps, 0.017)
+    expectShare(exact!.of('sequence promote') + exact!.of('sequence rollback'), reps, 0.024)
+  })
+
+  it('are told apart by Agresti-Caffo from 10 expected events as seldom as the table says', () => {
+    expectShareAtMost(asymptotic!.of('sequence promote'), reps, 0.014)
+    expectShareAtMost(asymptotic!.of('sequence rollback'), reps, 0.014)
+    expectShare(asymptotic!.of('sequence promote') + asymptotic!.of('sequence rollback'), reps, 0.014)
   })
 })
 
