@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
@@ -110,6 +110,17 @@ describe('gauntlet judge', () => {
 
   it.each([['--pass', '101'], ['--marginal', 'many'], ['--points', '-1']])('refuses %s %s as wrong usage', async (...words) => {
     expect((await judge(CONFIG, SAME, ...words)).error).toBeInstanceOf(CommanderError)
+  })
+
+  it('says what the manual shows', async () => {
+    const manual = readFileSync(new URL('../../../docs/judge.md', import.meta.url), 'utf8')
+    const blocks = (language: string): string[] => [...manual.matchAll(new RegExp(`\`\`\`${language}\n([^]*?)\n\`\`\``, 'g'))].map((match) => match[1]!)
+    const [config, metrics] = blocks('json')
+
+    const runs = await Promise.all([judge(config, metrics), judge(config, metrics, '--strict')])
+
+    const shown = runs.map(({ text, warnings, error }) => [text, ...warnings, `gauntlet: ${(error as Error).message}`].join('\n'))
+    expect(blocks('text').map((block) => block.replace(/^\$ gauntlet judge .*\n/, ''))).toEqual(shown)
   })
 
   it('refuses thresholds in the wrong order', async () => {
