@@ -25,15 +25,22 @@ export function ascendingCopy (argument: string, values: ArrayLike<number>, coun
 }
 
 /**
+ * Mean and standard deviation in the unit of the values, `m2` (sum of squared deviations, at most the greatest number).
+ */
+export interface Spread { readonly mean: number, readonly deviation: number, readonly m2: number }
+
+/**
  * Arithmetic mean and population standard deviation (divisor n, ddof 0), in the unit of the values; two passes over
- * values scaled by the greatest magnitude, so that neither tiny nor huge ones underflow or overflow. O(n).
+ * values scaled by a power of two near the greatest magnitude, so that neither tiny nor huge ones underflow or
+ * overflow. O(n).
  *
  * @param values finite numbers, at least one
  */
-export function meanAndDeviation (values: ArrayLike<number>): { mean: number, deviation: number } {
-  let scale = 0
-  for (let i = 0; i < values.length; i++) scale = Math.max(scale, Math.abs(values[i]!))
-  if (scale === 0) return { mean: 0, deviation: 0 }
+export function meanAndDeviation (values: ArrayLike<number>): Spread {
+  let greatest = 0
+  for (let i = 0; i < values.length; i++) greatest = Math.max(greatest, Math.abs(values[i]!))
+  if (greatest === 0) return { mean: 0, deviation: 0, m2: 0 }
+  const scale = 2 ** Math.min(1023, Math.floor(Math.log2(greatest)))
   let sum = 0
   for (let i = 0; i < values.length; i++) sum += values[i]! / scale
   const mean = sum / values.length
@@ -44,6 +51,10 @@ export function meanAndDeviation (values: ArrayLike<number>): { mean: number, de
     squares += difference * difference
     residual += difference
   }
-  const variance = (squares - residual * residual / values.length) / values.length
-  return { mean: mean * scale, deviation: Math.sqrt(Math.max(0, variance)) * scale }
+  const m2 = Math.max(0, squares - residual * residual / values.length)
+  return {
+    mean: mean * scale,
+    deviation: Math.sqrt(m2 / values.length) * scale,
+    m2: Math.min(Number.MAX_VALUE, m2 * scale * scale)
+  }
 }

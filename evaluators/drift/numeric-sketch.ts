@@ -25,7 +25,7 @@ export function sketchNumbers (
 ): NumericSketch {
   if (values.length === 0) return emptySketch(missing, edges ?? [])
   const ascending = sortAscending(values.slice())
-  const { mean, deviation } = meanAndDeviation(values)
+  const { mean, m2 } = meanAndDeviation(values)
   const usedEdges = edges ?? quantileEdges(ascending, BINS)
   const sample = samplePlaces(values.length, SAMPLE_MAX, random).map((i) => values[i]!)
   return {
@@ -33,7 +33,7 @@ export function sketchNumbers (
     n: values.length,
     missing,
     mean,
-    m2: Math.min(Number.MAX_VALUE, deviation * deviation * values.length),
+    m2,
     min: ascending[0]!,
     max: ascending[ascending.length - 1]!,
     edges: usedEdges,

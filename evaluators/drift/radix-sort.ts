@@ -4,7 +4,9 @@ const RADIX_FROM = 4_096
 /** Digits have 11 bits: six of them cover the 64 bits of a number. */
 const DIGITS = 2_048
 
-/** Per digit: the word it begins in (0 low, 1 high), its place there, and where bits of the high word join (31: none). */
+/**
+ * Per digit: the word it begins in (0 low, 1 high), its place there, and where bits of the high word join (31: none).
+ */
 const PASSES = [
   { word: 0, right: 0, left: 31 }, { word: 0, right: 11, left: 31 }, { word: 0, right: 22, left: 10 },
   { word: 1, right: 1, left: 31 }, { word: 1, right: 12, left: 31 }, { word: 1, right: 23, left: 31 }
