@@ -14,9 +14,10 @@ const TITLES = 'Mr|Mrs|Ms|Dr|Prof|Rev|Gen|Sen|Rep|Gov|Capt|Lt|Col|Sgt|St|vs|cf|F
 const ABBREVIATION = new RegExp(`(?:^|[\\s("'“‘])(?:[A-HJ-Z]|${TITLES})\\.[^\\S\\r\\n]+$`, 'u')
 
 /**
- * Splits a text into sentences by Unicode Standard Annex 29, as Intl.Segmenter implements it: after . ? ! and their
- * like in other scripts, with the quotes and brackets that follow, unless a small letter comes next; and at every line
- * break. A part that ends with an initial ("J. ") or one of a few English titles ("Dr. ") is joined with the next.
+ * Splits a text into sentences by Unicode Standard Annex 29, as Intl.Segmenter implements it: after ? ! and their like
+ * in other scripts, after a full stop unless a small letter comes next, in both cases with the quotes and brackets that
+ * follow; and at every line break. A part that ends with an initial ("J. ") or one of a few English titles ("Dr. ") is
+ * joined with the next.
  * Parts of white space alone are left out; an empty text has no sentence. Lone surrogates stay as they are. O(length).
  *
  * @param locale a BCP 47 tag

@@ -80,8 +80,7 @@ export function relativeWeights (argument: string, tokens: TokenEmbeddings): Flo
 export function writeUnitVector (
   argument: string, values: ArrayLike<number>, from: number, width: number, target: Float64Array, to: number
 ): boolean {
-  let squares = 0
-  for (let k = 0; k < width; k++) squares += values[from + k]! * values[from + k]!
+  const squares = sumOfSquares(values, from, from + width)
   if (!(squares >= SQUARES.min && squares <= SQUARES.max)) {
     const greatest = greatestMagnitude(argument, values, from, width)
     if (greatest === 0) {
@@ -94,6 +93,20 @@ export function writeUnitVector (
   const reciprocal = 1 / Math.sqrt(squares)
   for (let k = 0; k < width; k++) target[to + k] = values[from + k]! * reciprocal
   return true
+}
+
+/** Four sums side by side: one alone would wait for each addition. */
+function sumOfSquares (values: ArrayLike<number>, from: number, to: number): number {
+  let s0 = 0; let s1 = 0; let s2 = 0; let s3 = 0
+  let k = from
+  for (; k + 3 < to; k += 4) {
+    s0 += values[k]! * values[k]!
+    s1 += values[k + 1]! * values[k + 1]!
+    s2 += values[k + 2]! * values[k + 2]!
+    s3 += values[k + 3]! * values[k + 3]!
+  }
+  for (; k < to; k++) s0 += values[k]! * values[k]!
+  return s0 + s1 + s2 + s3
 }
 
 function greatestMagnitude (argument: string, values: ArrayLike<number>, from: number, width: number): number {
