@@ -8,7 +8,8 @@ import { runMetrics, type MetricRunRequest } from './metric-run.js'
 import { agree, summarise, type Agreement, type Compared, type Overall } from './compare-summary.js'
 import { scoreTable, type RowScores } from './score-table.js'
 import { isMain } from './scorer.js'
-import type { Row, Table } from './table.js'
+import type { Row } from './row.js'
+import type { Table } from './table.js'
 
 export interface CompareRequest extends MetricRunRequest {
   readonly a: string

@@ -1,5 +1,6 @@
 import { GatewayError } from '../errors.js'
-import { placeOf, type Row, type Table } from './table.js'
+import type { Row } from './row.js'
+import { placeOf, type Table } from './table.js'
 
 /** Where in a row a value stands. */
 export interface Field {

@@ -1,6 +1,7 @@
 import { GatewayError } from '../errors.js'
 import type { Field } from './fields.js'
-import type { Row, Table } from './table.js'
+import type { Row } from './row.js'
+import type { Table } from './table.js'
 
 /** Columns of a table by the name they are compared under, each with one value per row; null is a missing value. */
 export interface ColumnValues {

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import { CsvError, parse } from 'csv-parse'
 import { GatewayError } from '../errors.js'
 import { readLines } from './read-lines.js'
-import type { ReadRows, Row, TableOptions } from './table.js'
+import type { ReadRows, Row, TableOptions } from './row.js'
 
 interface Parsed { readonly info: { readonly lines: number }, readonly record: Record<string, string> }
 

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { GatewayError } from '../errors.js'
 import { readLines } from './read-lines.js'
-import type { Row, TableOptions } from './table.js'
+import type { Row, TableOptions } from './row.js'
 
 /**
  * One JSON object per line; blank lines are passed over.

@@ -2,7 +2,7 @@ import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, type Asy
 import { compressors } from 'hyparquet-compressors'
 import { GatewayError } from '../errors.js'
 import { unreadable } from './read-lines.js'
-import type { Row, TableOptions } from './table.js'
+import type { Row, TableOptions } from './row.js'
 
 const decoder = new TextDecoder('utf-8', { fatal: true })
 

@@ -4,7 +4,8 @@ import { bootstrapMeans } from '../../evaluators/text/aggregate.js'
 import { GatewayError } from '../errors.js'
 import { FloatColumn } from './float-column.js'
 import { figureName, type Figure, type Scorer, type TextPair } from './scorer.js'
-import { placeOf, type Row, type Table } from './table.js'
+import type { Row } from './row.js'
+import { placeOf, type Table } from './table.js'
 
 /** Pairs that are scored together: as many as an encoder is given at a time. */
 const BATCH_ROWS = 256

@@ -6,21 +6,7 @@ import { readDelimited } from './read-delimited.js'
 import { readJsonLines } from './read-json-lines.js'
 import { unreadable } from './read-lines.js'
 import { readParquet } from './read-parquet.js'
-
-/** One row; `number` counts lines of a text file (a record over several lines: its last) or rows of a Parquet file. */
-export interface Row { readonly number: number, readonly fields: Readonly<Record<string, unknown>> }
-
-export interface TableOptions {
-  /** Instead of what the file's name says. */
-  readonly format?: Format | undefined
-  /** Column names of a CSV or TSV file whose first line is not its header. */
-  readonly header?: readonly string[] | undefined
-  readonly lineBytesMax: number
-  readonly signal: AbortSignal
-}
-
-/** How a format is read; `onShare` is told which share of the file has been read, 0..1. */
-export type ReadRows = (path: string, options: TableOptions, onShare: (share: number) => void) => AsyncIterable<Row>
+import type { ReadRows, Row, TableOptions } from './row.js'
 
 /** A file of rows that can be read again and again, one row at a time. */
 export interface Table {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { numberOf, parseField, textOf, textsOf } from '../../../server/evaluation/fields.js'
-import type { Row, Table } from '../../../server/evaluation/table.js'
+import type { Row } from '../../../server/evaluation/row.js'
+import type { Table } from '../../../server/evaluation/table.js'
 
 const table: Table = { path: 'pairs.jsonl', unit: 'line', rows: async function * () {} }
 const row = (fields: Record<string, unknown>): Row => ({ number: 7, fields })

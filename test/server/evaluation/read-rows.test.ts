@@ -5,7 +5,8 @@ import fc from 'fast-check'
 import { parquetWriteBuffer } from 'hyparquet-writer'
 import { afterAll, describe, expect, it } from 'vitest'
 import { LINE_BYTES_MAX } from '../../../server/evaluation/formats.js'
-import { openTable, placeOf, type Row, type TableOptions } from '../../../server/evaluation/table.js'
+import type { Row, TableOptions } from '../../../server/evaluation/row.js'
+import { openTable, placeOf } from '../../../server/evaluation/table.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'gauntlet-tables-'))
 afterAll(() => { rmSync(folder, { recursive: true, force: true }) })
