@@ -49,12 +49,7 @@ export function betaQuantile (p: number, a: number, b: number): number {
   return betaQuantileFn(p, a, b)
 }
 
-/** P(Z <= z) of the standard normal distribution, relative error about 1e-14 even far in the lower tail. O(1). */
-export function normalCdf (z: number): number {
-  return normalCdfFn(z, 0, 1)
-}
-
-/** P(Z > z) of the standard normal distribution, as exact in the upper tail as {@link normalCdf} in the lower. O(1). */
+/** P(Z > z) of the standard normal distribution, relative error about 1e-14 even far in the tail. O(1). */
 export function normalUpper (z: number): number {
   return normalCdfFn(-z, 0, 1)
 }
