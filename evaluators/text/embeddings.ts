@@ -67,7 +67,7 @@ export function measureCoherence (embeddings: readonly ArrayLike<number>[]): Coh
 /** The vector divided by its length; null when it is all zeros. */
 function unitVector (argument: string, vector: ArrayLike<number>): Float64Array | null {
   const unit = new Float64Array(vector.length)
-  return writeUnitVector(argument, vector, 0, vector.length, unit, 0) ? unit : null
+  return writeUnitVector(argument, vector, 0, vector.length, { values: unit, from: 0, step: 1 }) ? unit : null
 }
 
 /** Clipped to [-1, 1], which rounding can leave. */

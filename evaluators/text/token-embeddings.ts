@@ -71,28 +71,36 @@ export function relativeWeights (argument: string, tokens: TokenEmbeddings): Flo
   return Float64Array.from(weights, (weight) => greatest === 0 ? 0 : weight / greatest)
 }
 
+/** Where a vector goes: number k to `values[from + k · step]`. */
+export interface VectorPlace { readonly values: Float64Array, readonly from: number, readonly step: number }
+
 /**
- * Writes `values[from … from + width)`, divided by their Euclidean length, to `target` at `to`; a vector of zeros stays
- * one. Numbers of any size keep their digits. O(width).
+ * Writes `values[from … from + width)`, divided by their Euclidean length, to `target`; a vector of zeros stays one.
+ * Numbers of any size keep their digits. O(width).
  * @returns whether the vector has a direction
  * @throws EvaluatorError NOT_FINITE naming `argument` and the place
  */
 export function writeUnitVector (
-  argument: string, values: ArrayLike<number>, from: number, width: number, target: Float64Array, to: number
+  argument: string, values: ArrayLike<number>, from: number, width: number, target: VectorPlace
 ): boolean {
   const squares = sumOfSquares(values, from, from + width)
-  if (!(squares >= SQUARES.min && squares <= SQUARES.max)) {
-    const greatest = greatestMagnitude(argument, values, from, width)
-    if (greatest === 0) {
-      target.fill(0, to, to + width)
-      return false
-    }
-    for (let k = 0; k < width; k++) target[to + k] = values[from + k]! / greatest
-    return writeUnitVector(argument, target, to, width, target, to)
+  if (squares >= SQUARES.min && squares <= SQUARES.max) {
+    writeScaled(values, from, width, 1 / Math.sqrt(squares), target)
+    return true
   }
-  const reciprocal = 1 / Math.sqrt(squares)
-  for (let k = 0; k < width; k++) target[to + k] = values[from + k]! * reciprocal
-  return true
+  const greatest = greatestMagnitude(argument, values, from, width)
+  if (greatest === 0) {
+    writeScaled(values, from, width, 0, target)
+    return false
+  }
+  const scaled = Float64Array.from({ length: width }, (_, k) => values[from + k]! / greatest)
+  return writeUnitVector(argument, scaled, 0, width, target)
+}
+
+function writeScaled (
+  source: ArrayLike<number>, from: number, width: number, factor: number, { values, from: to, step }: VectorPlace
+): void {
+  for (let k = 0; k < width; k++) values[to + k * step] = source[from + k]! * factor
 }
 
 /** Four sums side by side: one alone would wait for each addition. */

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { median } from 'simple-statistics'
 import { bertScore } from '../../../evaluators/text/bertscore.js'
 import type { TokenEmbeddings } from '../../../evaluators/text/token-embeddings.js'
-import { createEncoder, type EncodedText } from '../../../models/encoder.js'
+import { createEncoder, type EncodedText, type Encoder } from '../../../models/encoder.js'
 import { writeEncoder } from '../../support/encoder-model.js'
 import { seededRandom } from '../../support/random.js'
 import type { BenchRow } from './row.js'
@@ -23,10 +23,11 @@ const GENERATED_PAIRS = 1_404
 const GENERATED_WORDS = 2_000
 const ENCODER_WIDTH = 128
 const MATCHING_WIDTH = 384
-const ROUNDS = 3
+const ROUNDS = 5
+const PAIRS_PER_PIECE = 128
 const MATCHING_MS_MIN = 1_000
 
-/** BERTScore with its encoder, warm, the median of 3 rounds; what of it the matching costs; the matching alone. */
+/** BERTScore with its encoder, warm, the median of 5 rounds; what the matching costs; the matching alone. */
 export async function benchEmbeddings (): Promise<BenchRow[]> {
   const folder = await mkdtemp(join(tmpdir(), 'gauntlet-bench-encoder-'))
   try {
@@ -40,27 +41,48 @@ export async function benchEmbeddings (): Promise<BenchRow[]> {
 async function benchWithEncoder ({ pairs, directory, beside }: Setting): Promise<BenchRow[]> {
   const encoder = await createEncoder({ name: 'encoder', version: 'bench', directory, modelFile: 'onnx/model.onnx' })
   try {
-    const texts = pairs.flatMap(({ candidate, reference }) => [candidate, reference])
-    scoreAll(await encoder.encode(texts))
-    const [encodingMs, matchingMs]: [number[], number[]] = [[], []]
+    await run(encoder, pairs, scoreAll)
+    const [encodingMs, bothMs, matchingMs]: [number[], number[], number[]] = [[], [], []]
     for (let round = 0; round < ROUNDS; round++) {
-      const startedAt = performance.now()
-      const encoded = await encoder.encode(texts)
-      const encodedAt = performance.now()
-      scoreAll(encoded)
-      encodingMs.push(encodedAt - startedAt)
-      matchingMs.push(performance.now() - encodedAt)
+      encodingMs.push(await run(encoder, pairs, () => {}))
+      let matching = 0
+      bothMs.push(await run(encoder, pairs, (encoded) => {
+        const startedAt = performance.now()
+        scoreAll(encoded)
+        matching += performance.now() - startedAt
+      }))
+      matchingMs.push(matching)
     }
-    const [encoding, matching] = [median(encodingMs), median(matchingMs)]
+    const [encoding, both, matching] = [median(encodingMs), median(bothMs), median(matchingMs)]
     const perSecond = (tookMs: number): number => pairs.length * 1_000 / tookMs
     return [
-      { name: 'BERTScore with its encoder', value: perSecond(encoding + matching), unit: 'pairs/s', beside },
+      { name: 'BERTScore with its encoder', value: perSecond(both), unit: 'pairs/s', beside },
       { name: 'the encoder alone, in its host', value: perSecond(encoding), unit: 'pairs/s', beside },
-      { name: 'BERTScore: matching over encoding', value: 100 * matching / encoding, unit: '%', goal: '< 10 %', beside }
+      { name: 'BERTScore: what matching adds', value: 100 * (both / encoding - 1), unit: '%', goal: '< 10 %', beside },
+      { name: 'BERTScore: matching by itself over encoding', value: 100 * matching / encoding, unit: '%', beside }
     ]
   } finally {
     await encoder.close()
   }
+}
+
+/** Encodes piece by piece; while a piece is used, the host works on the next. Milliseconds of wall time. */
+async function run (
+  encoder: Encoder, pairs: readonly TextPair[], use: (encoded: readonly EncodedText[]) => void
+): Promise<number> {
+  const encode = (from: number): Promise<EncodedText[]> => encoder.encode(
+    pairs.slice(from, from + PAIRS_PER_PIECE).flatMap(({ candidate, reference }) => [candidate, reference])
+  )
+  const startedAt = performance.now()
+  let next = encode(0)
+  for (let from = 0; from < pairs.length; from += PAIRS_PER_PIECE) {
+    const encoded = await next
+    if (from + PAIRS_PER_PIECE < pairs.length) next = encode(from + PAIRS_PER_PIECE)
+    // Lets the request leave before this thread is busy.
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
+    use(encoded)
+  }
+  return performance.now() - startedAt
 }
 
 /** Candidate and reference in turn. */

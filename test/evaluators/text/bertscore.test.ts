@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { bertScore, bertScoreMultiReference, isEmptyText } from '../../../evaluators/text/bertscore.js'
 import { countDocumentFrequencies, idfWeights } from '../../../evaluators/text/inverse-document-frequency.js'
 import { packRows, type TokenEmbeddings } from '../../../evaluators/text/token-embeddings.js'
+import { seededRandom } from '../../../scripts/support/random.js'
 
 const X = [1, 0]
 const Y = [0, 1]
@@ -94,6 +95,17 @@ describe('bertScore', () => {
         else expect(Math.abs(value! - expected[i]!)).toBeLessThan(1e-9)
       }
     }))
+  })
+
+  it.each([[301, 3, 300], [5, 6, 20_001], [1, 700, 130]])('agrees with it for %i and %i tokens of %i numbers', (tokens, others, width) => {
+    const random = seededRandom(5)
+    const rows = (count: number): number[][] => Array.from({ length: count }, () => Array.from({ length: width }, () => 2 * random() - 1))
+    const [a, b] = [rows(tokens), rows(others)]
+
+    const { precision, recall } = bertScore(text(a), text(b))
+
+    expect(precision).toBeCloseTo(mean(a, b, a.map(() => 1))!, 12)
+    expect(recall).toBeCloseTo(mean(b, a, b.map(() => 1))!, 12)
   })
 
   it('has bounded precision and recall, never NaN, and swaps them with its arguments', () => {
