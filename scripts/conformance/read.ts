@@ -11,7 +11,11 @@ export function readSource (path: string): Source {
   return { path: resolve(path), parsed: parseFigures(text) }
 }
 
-function parseFigures (text: string): Parsed {
+/** A string, or a number that Python writes bare and JSON does not know. */
+const BARE = /"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/g
+
+function parseFigures (written: string): Parsed {
+  const text = written.replace(BARE, (found) => found.startsWith('"') ? found : `"${found}"`)
   try {
     return { document: JSON.parse(text) }
   } catch (whole) {

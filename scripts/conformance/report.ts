@@ -12,7 +12,7 @@ export const UNSTATED = {
 } as const satisfies Record<string, Tolerance>
 
 /** How a number that JSON cannot hold is written in the files. */
-const WRITTEN: Readonly<Record<string, number>> = { Infinity, '-Infinity': -Infinity, NaN }
+const WRITTEN: Readonly<Record<string, number>> = { Infinity, '-Infinity': -Infinity }
 
 /** The figures of one statistic or section: every leaf of what is expected is counted once. */
 export class Section {
@@ -23,8 +23,8 @@ export class Section {
   constructor (readonly name: string) {}
 
   /**
-   * Compares leaf by leaf: numbers within the tolerance, everything else exactly; null stands for undefined or NaN, the
-   * strings "Infinity", "-Infinity" and "NaN" for those numbers. A field that `got` lacks, or a list of another length,
+   * Compares leaf by leaf: numbers within the tolerance, everything else exactly; null and "NaN" stand for undefined,
+   * "Infinity" and "-Infinity" for those numbers. A field that `got` lacks, or a list of another length,
    * is a mismatch of every figure below it.
    */
   compare (place: string, got: unknown, expected: unknown, tolerance: Tolerance): void {
@@ -70,9 +70,10 @@ export class Report {
 }
 
 function isMatch (got: unknown, expected: unknown, { abs, rel }: Tolerance): boolean {
-  if (expected === null) return got === null || got === undefined || Number.isNaN(got)
+  if (got === expected) return true
+  if (expected === null || expected === 'NaN') return got === null || got === undefined || Number.isNaN(got)
   if (typeof expected === 'string' && typeof got === 'number') return Object.is(got, WRITTEN[expected])
-  if (typeof expected !== 'number' || typeof got !== 'number') return got === expected
+  if (typeof expected !== 'number' || typeof got !== 'number') return false
   return Math.abs(got - expected) <= abs + rel * Math.abs(expected)
 }
 

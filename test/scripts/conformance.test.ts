@@ -68,6 +68,15 @@ describe('npm run conformance', () => {
     expect(code).toBe(1)
   })
 
+  it('reads the bare NaN and Infinity that Python writes, but leaves words alone', async () => {
+    const path = await written('distances.json', '{"statistics":{"discrete_distances":{"tolerance":{"abs":0,"rel":0},"cases":[{"id":"NaN",' +
+      '"input":{"p":[1,1],"q":[1,0]},"expected":{"kl_e":Infinity,"tvd":0.5}},{"id":"b","input":{"p":[1,1],"q":[1,1]},"expected":{"tvd":NaN}}]}}}')
+    const { stdout } = await conformance(path)
+
+    expect(stdout).toMatch(/^discrete_distances 2\/3$/m)
+    expect(stdout).toContain('b.tvd: expected "NaN", got 0')
+  })
+
   it('fails an unknown statistic, an unknown field, a file of no known format and a file that is not there', async () => {
     const file = JSON.parse(await figuresIn('statistics.json')) as { statistics: Record<string, { cases: { expected: object }[] }> }
     const { psi } = file.statistics
@@ -93,10 +102,10 @@ describe('a section of the report', () => {
     expect(section.mismatches.map(({ place }) => place)).toEqual(['a.list', 'a.list', 'a.y', 'a.y'])
   })
 
-  it('takes null for what is undefined and words for what JSON cannot hold, but never for a number', () => {
+  it('takes null or NaN for what is undefined and words for what JSON cannot hold, but never for a number', () => {
     const section = new Section('s')
 
-    section.compare('a', [null, NaN, undefined, Infinity, -Infinity], [null, null, null, 'Infinity', '-Infinity'], UNSTATED.exact)
+    section.compare('a', [null, NaN, null, Infinity, -Infinity], [null, null, 'NaN', 'Infinity', '-Infinity'], UNSTATED.exact)
     section.compare('b', [0, 1, 'Infinity', NaN], [null, 'Infinity', 1, 1], { abs: 9, rel: 9 })
 
     expect([section.matched, section.total]).toEqual([5, 9])
