@@ -1,4 +1,4 @@
-import { logEvidence, ratioInterval, type EventStratum } from '../statistics/event-share.js'
+import { logEvidence, ratioInterval, type EventStratum, type RatioInterval } from '../statistics/event-share.js'
 import type { MetricSpec } from '../verdict/spec.js'
 import {
   orNull, signOf, type Effect, type EffectOptions, type MomentsStratum, type Question, type Sign, type Unmet
@@ -20,10 +20,9 @@ export function eventShareEffect (
   const units = stages.reduce((total, { n }) => total + n, 0)
   const gates = [{ gate: 'events in either arm', have: counted, need: 1, met: counted > 0 }]
   if (counted === 0) return { unmet: 'no event in either arm yet, so their ratio cannot be told', gates }
-  const whole = ratioInterval(stages, 2 * options.alpha)
-  if (whole === null) return { unmet: 'no single ratio of the rates agrees with all stages', gates }
-  const ratioAt = (level: number): { lower: number, upper: number } =>
-    ratioInterval(stages, 2 * level) ?? { lower: NaN, upper: NaN }
+  const ratioAt = ratiosOf(stages)
+  const whole = ratioAt(options.alpha)
+  if (Number.isNaN(whole.lower)) return { unmet: 'no single ratio of the rates agrees with all stages', gates }
   return {
     estimator: 'event-share',
     estimate: sign * (whole.estimate - 1),
@@ -37,6 +36,16 @@ export function eventShareEffect (
     unitsUntil: (question) => eventsUntil(question, stages, stage, { counted, units }, sign),
     gates,
     note: `${counted} events`
+  }
+}
+
+/** The interval of ratios at a one-sided level, NaN when there is none; each level's bisections are made once. */
+function ratiosOf (stages: readonly Stage[]): (level: number) => RatioInterval {
+  const known = new Map<number, RatioInterval>()
+  return (level) => {
+    const found = known.get(level) ?? ratioInterval(stages, 2 * level) ?? { estimate: NaN, lower: NaN, upper: NaN }
+    known.set(level, found)
+    return found
   }
 }
 

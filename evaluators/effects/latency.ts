@@ -64,9 +64,8 @@ export function currentHistograms (name: string, evidence: Evidence): Latencies 
       if (!('histogram' in found)) {
         throw new EvaluatorError('MALFORMED', `${arm} ${name}`, `expected a histogram, got ${Object.keys(found).join()}`)
       }
-      const histogram = LogHistogram.fromJSON(found.histogram)
-      if (arms[arm] === null) arms[arm] = histogram
-      else arms[arm].merge(histogram)
+      if (arms[arm] === null) arms[arm] = LogHistogram.fromJSON(found.histogram)
+      else arms[arm].mergeJSON(found.histogram)
     }
   }
   return { champion: arms.champion ?? new LogHistogram(), challenger: arms.challenger ?? new LogHistogram() }
@@ -79,7 +78,8 @@ export function latenciesCounted (name: string, { strata }: Evidence): number {
     for (const arm of ['champion', 'challenger'] as const) {
       const found = stratum[arm][name]
       if (found === undefined || !('histogram' in found)) continue
-      for (const [, count] of found.histogram.buckets) total += count
+      const { buckets } = found.histogram
+      for (let i = 0; i < buckets.length; i++) total += buckets[i]![1]
     }
   }
   return total

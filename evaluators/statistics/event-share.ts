@@ -57,7 +57,7 @@ export function logEvidence (
   strata: readonly EventStratum[], lnRatio: number, concentration: number = CONCENTRATION
 ): number {
   if (!Number.isFinite(lnRatio)) throw new EvaluatorError('OUT_OF_RANGE', 'lnRatio', `must be finite, got ${lnRatio}`)
-  return mixture(strata, concentration) + cost(strata, lnRatio)
+  return mixture(strata, concentration) + cost(splitsOf(strata), lnRatio)
 }
 
 /**
@@ -79,14 +79,15 @@ export function ratioInterval (
   const champion = strata.reduce((sum, stratum) => sum + stratum.champion, 0)
   const challenger = strata.reduce((sum, stratum) => sum + stratum.challenger, 0)
   if (champion + challenger === 0) return { estimate: NaN, lower: 0, upper: Infinity }
-  const isInside = (lnRatio: number): boolean => cost(strata, lnRatio) < limit
+  const splits = splitsOf(strata)
+  const isInside = (lnRatio: number): boolean => cost(splits, lnRatio) < limit
   if (challenger === 0) {
     return { estimate: 0, lower: 0, upper: Math.exp(outward(isInside, someInside(isInside, -1), 1)) }
   }
   if (champion === 0) {
     return { estimate: Infinity, lower: Math.exp(outward(isInside, someInside(isInside, 1), -1)), upper: Infinity }
   }
-  const isTooLow = (lnRatio: number): boolean => slope(strata, lnRatio) < 0
+  const isTooLow = (lnRatio: number): boolean => slope(splits, lnRatio) < 0
   const best = isTooLow(0) ? outward(isTooLow, 0, 1) : outward((x) => !isTooLow(x), 0, -1)
   if (!isInside(best)) return null
   return {
@@ -151,17 +152,39 @@ function mixture (strata: readonly EventStratum[], concentration: number): numbe
   }, 0)
 }
 
-/** Minus the log likelihood of where the events fell, −Σ (e_B ln s + e_A ln(1−s)); convex in ln r. */
-function cost (strata: readonly EventStratum[], lnRatio: number): number {
-  return strata.reduce((sum, { champion, challenger, share }) => {
-    const x = lnRatio + logit(share)
-    return sum - challenger * lnSigmoid(x) - champion * lnSigmoid(-x)
-  }, 0)
+/** The events of a stratum beside ln(θ/(1 − θ)), which no bisection has to compute again. */
+interface Split { readonly champion: number, readonly challenger: number, readonly logit: number }
+
+function splitsOf (strata: readonly EventStratum[]): Split[] {
+  return strata.map(({ champion, challenger, share }) =>
+    ({ champion, challenger, logit: Math.log(share) - Math.log1p(-share) }))
 }
 
-function slope (strata: readonly EventStratum[], lnRatio: number): number {
-  return strata.reduce((sum, { champion, challenger, share }) =>
-    sum + (champion + challenger) * Math.exp(lnSigmoid(lnRatio + logit(share))) - challenger, 0)
+/**
+ * Minus the log likelihood of where the events fell, −Σ (e_B ln s + e_A ln(1−s)); convex in ln r. With x = logit s,
+ * ln s is min(x, 0) − ln(1 + e^−|x|), which does not overflow, and ln(1 − s) the same at −x.
+ */
+function cost (splits: readonly Split[], lnRatio: number): number {
+  let sum = 0
+  for (let i = 0; i < splits.length; i++) {
+    const { champion, challenger, logit } = splits[i]!
+    const x = lnRatio + logit
+    const tail = Math.log1p(Math.exp(-Math.abs(x)))
+    sum = sum - challenger * (x < 0 ? x - tail : -tail) - champion * (x > 0 ? -x - tail : -tail)
+  }
+  return sum
+}
+
+/** The derivative of {@link cost} by ln r: events expected on the challenger minus those seen. */
+function slope (splits: readonly Split[], lnRatio: number): number {
+  let sum = 0
+  for (let i = 0; i < splits.length; i++) {
+    const { champion, challenger, logit } = splits[i]!
+    const x = lnRatio + logit
+    const tail = Math.log1p(Math.exp(-Math.abs(x)))
+    sum = sum + (champion + challenger) * Math.exp(x < 0 ? x - tail : -tail) - challenger
+  }
+  return sum
 }
 
 /**
@@ -179,13 +202,4 @@ function someInside (isInside: (x: number) => boolean, direction: 1 | -1): numbe
   let x = direction
   while (!isInside(x)) x *= 2
   return x
-}
-
-function logit (share: number): number {
-  return Math.log(share) - Math.log1p(-share)
-}
-
-/** ln(1 / (1 + e^−x)) without overflow. */
-function lnSigmoid (x: number): number {
-  return x < 0 ? x - Math.log1p(Math.exp(x)) : -Math.log1p(Math.exp(-x))
 }

@@ -48,7 +48,9 @@ export class LogHistogram {
    */
   add (value: number): void {
     if (!(value >= 0 && value < Infinity)) throw refused(value)
-    this.#addTo(this.#buckets.placeOf(value), 1)
+    const place = this.#buckets.placeOf(value)
+    this.#page(place >> PAGE.bits)[place & (PAGE.size - 1)]! += 1
+    this.#total += 1
     if (value < this.#min) this.#min = value
     if (value > this.#max) this.#max = value
   }
@@ -67,9 +69,14 @@ export class LogHistogram {
     if (rank === 1) return this.#min
     if (rank === this.#total) return this.#max
     let before = 0
-    for (const [place, count] of this.#used()) {
-      if (before + count >= rank) return this.#interpolate(place, (rank - before - 0.5) / count)
-      before += count
+    for (let page = 0; page < this.#pages.length; page++) {
+      const counts = this.#pages[page]
+      if (counts === undefined) continue
+      for (let i = 0; i < PAGE.size; i++) {
+        const count = counts[i]!
+        if (before + count >= rank) return this.#interpolate(page * PAGE.size + i, (rank - before - 0.5) / count)
+        before += count
+      }
     }
     return this.#max
   }
@@ -133,6 +140,15 @@ export class LogHistogram {
     this.#max = Math.max(this.#max, other.#max)
   }
 
+  /**
+   * {@link merge} of a histogram that was written as JSON, without making it first. O(buckets of the other).
+   * @throws EvaluatorError as {@link fromJSON} and {@link merge}; nothing is changed then
+   */
+  mergeJSON (json: LogHistogramJson): void {
+    if (json.relativeError !== this.relativeError) return this.merge(LogHistogram.fromJSON(json))
+    this.#take(json)
+  }
+
   /** The state as plain JSON; equal contents give equal bytes, in whatever order they came. O(buckets). */
   toJSON (): LogHistogramJson {
     const isEmpty = this.#total === 0
@@ -151,27 +167,26 @@ export class LogHistogram {
    */
   static fromJSON (json: LogHistogramJson): LogHistogram {
     const histogram = new LogHistogram(json.relativeError)
-    const { lowest, count: places } = histogram.#buckets
-    for (const [index, count] of json.buckets) {
-      const isBucket = Number.isInteger(index) && index >= lowest && index < lowest + places
-      if (!isBucket || !Number.isSafeInteger(count) || count < 1) {
-        throw new EvaluatorError('MALFORMED', 'buckets', `bucket ${index} with count ${count} is not one of this histogram`)
-      }
-      histogram.#addTo(index - lowest, count)
-    }
-    if (histogram.#total === 0) return histogram
-    const { min, max } = json
-    if (min === null || max === null || !(min >= 0 && min <= max && max < Infinity)) {
-      throw new EvaluatorError('MALFORMED', 'min', `least and greatest value must be 0 <= min <= max, got ${min} and ${max}`)
-    }
-    histogram.#min = min
-    histogram.#max = max
+    histogram.#take(json)
     return histogram
   }
 
-  #addTo (place: number, count: number): void {
-    this.#page(place >> PAGE.bits)[place & (PAGE.size - 1)]! += count
-    this.#total += count
+  /** Adds what a histogram with these buckets wrote. */
+  #take (json: LogHistogramJson): void {
+    const { buckets, min, max } = json
+    const { lowest } = this.#buckets
+    const total = countIn(buckets, this.#buckets)
+    if (total === 0) return
+    if (min === null || max === null || !(min >= 0 && min <= max && max < Infinity)) {
+      throw new EvaluatorError('MALFORMED', 'min', `least and greatest value must be 0 <= min <= max, got ${min} and ${max}`)
+    }
+    for (let i = 0; i < buckets.length; i++) {
+      const place = buckets[i]![0] - lowest
+      this.#page(place >> PAGE.bits)[place & (PAGE.size - 1)]! += buckets[i]![1]
+    }
+    this.#total += total
+    this.#min = Math.min(this.#min, min)
+    this.#max = Math.max(this.#max, max)
   }
 
   #page (page: number): Float64Array {
@@ -197,6 +212,21 @@ export class LogHistogram {
     const upper = this.#buckets.lowerBound(place + 1)
     return Math.min(this.#max, Math.max(this.#min, lower + (upper - lower) * fraction))
   }
+}
+
+/** How many values the buckets hold, once each of them is known to be one of the histogram's. */
+function countIn (buckets: LogHistogramJson['buckets'], { lowest, count: places }: LogBuckets): number {
+  let total = 0
+  for (let i = 0; i < buckets.length; i++) {
+    const index = buckets[i]![0]
+    const count = buckets[i]![1]
+    const isBucket = Number.isInteger(index) && index >= lowest && index < lowest + places
+    if (!isBucket || !Number.isSafeInteger(count) || count < 1) {
+      throw new EvaluatorError('MALFORMED', 'buckets', `bucket ${index} with count ${count} is not one of this histogram`)
+    }
+    total += count
+  }
+  return total
 }
 
 function refused (value: number): EvaluatorError {

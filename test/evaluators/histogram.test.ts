@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { EvaluatorError } from '../../evaluators/errors.js'
 import { LogHistogram, type LogHistogramJson } from '../../evaluators/statistics/histogram.js'
 import { histogramOf } from '../support/evidence.js'
 import { seededRandom } from '../../evaluators/statistics/random.js'
@@ -161,6 +162,30 @@ describe('log histogram as JSON', () => {
       expect(LogHistogram.fromJSON(json).toJSON()).toEqual(json)
     }))
     expect(LogHistogram.fromJSON(new LogHistogram().toJSON()).count).toBe(0)
+  })
+
+  it('merges into a histogram like the histogram that it was', () => {
+    fc.assert(fc.property(sample, sample, (a, b) => {
+      const [merged, expected] = [histogramOf(a), histogramOf(a)]
+      expected.merge(histogramOf(b))
+
+      merged.mergeJSON(histogramOf(b).toJSON())
+
+      expect(merged.toJSON()).toEqual(expected.toJSON())
+      expect(merged.count).toBe(a.length + b.length)
+    }))
+  })
+
+  it('changes nothing when it is refused', () => {
+    const histogram = histogramOf([1, 2])
+    const before = histogram.toJSON()
+    const good = histogramOf([3, 4]).toJSON()
+
+    for (const part of [{ relativeError: 0.01 }, { buckets: [...good.buckets, [0, -1]] as [number, number][] }, { max: null }]) {
+      expect(() => { histogram.mergeJSON({ ...good, ...part }) }).toThrow(EvaluatorError)
+    }
+
+    expect(histogram.toJSON()).toEqual(before)
   })
 
   it.each<[string, Partial<LogHistogramJson>]>([
