@@ -6,12 +6,12 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 /** A process of ours that listens. */
 export interface Listening { readonly child: ChildProcess, readonly url: string, readonly port: number }
 
+const SOURCE = new URL('../../server/main.ts', import.meta.url)
 const STOP_WITHIN_MS = 10_000
 
-/** Starts a TypeScript file of the checkout in a process group of its own and waits for the address it prints. */
+/** Starts a script, compiled or not, in a process group of its own and waits for the address it prints. */
 export async function startScript (entry: URL, args: readonly string[]): Promise<Listening> {
-  const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
-  const child = spawn(process.execPath, ['--import', loader, fileURLToPath(entry), ...args], {
+  const child = spawn(process.execPath, [...loaderArguments(entry), fileURLToPath(entry), ...args], {
     stdio: ['ignore', 'pipe', 'inherit'], detached: true
   })
   const url = await new Promise<string>((resolve, reject) => {
@@ -24,10 +24,9 @@ export async function startScript (entry: URL, args: readonly string[]): Promise
   return { child, url, port: Number(new URL(url).port) }
 }
 
-/** Starts `gauntlet serve` on a free port and waits until every champion is warm. */
-export async function startGateway (dataDir: string): Promise<Listening> {
-  const gateway = await startScript(new URL('../../server/main.ts', import.meta.url),
-    ['serve', '--port', '0', '--log-level', 'warn', '--data-dir', dataDir])
+/** Starts `gauntlet serve`, from source if not from `main`, on a free port and waits until every champion is warm. */
+export async function startGateway (dataDir: string, main = SOURCE): Promise<Listening> {
+  const gateway = await startScript(main, ['serve', '--port', '0', '--log-level', 'warn', '--data-dir', dataDir])
   while (!(await fetch(`${gateway.url}/readyz`)).ok) await new Promise((resolve) => { setTimeout(resolve, 50) })
   return gateway
 }
@@ -40,4 +39,9 @@ export async function stop ({ child }: Listening): Promise<void> {
   const force = setTimeout(() => { child.kill('SIGKILL') }, STOP_WITHIN_MS)
   await ended
   clearTimeout(force)
+}
+
+function loaderArguments (entry: URL): string[] {
+  if (!entry.pathname.endsWith('.ts')) return []
+  return ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href]
 }

@@ -1,16 +1,14 @@
 import { execFile } from 'node:child_process'
 import { openSync, readFileSync, writeSync, closeSync, chmodSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Gateway } from '../../server/gateway.js'
+import { compiledFile } from '../support/compiled.js'
 import { runGateway, temporaryDataDir } from '../support/gateway.js'
 import { writeLookup } from '../support/lookup-model.js'
 
 const { dataDir, remove } = temporaryDataDir()
-const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
-const main = fileURLToPath(new URL('../../server/main.ts', import.meta.url))
+const main = compiledFile('server/main.js')
 let gateway: Gateway
 let first: string
 let second: string
@@ -18,7 +16,7 @@ let second: string
 /** The real command in a process of its own. */
 function gauntlet (...args: string[]): Promise<{ code: number, out: string, talk: string }> {
   return new Promise((resolve) => {
-    const all = ['--import', loader, main, '--data-dir', dataDir, ...gateway === undefined ? [] : ['--server', gateway.url], ...args]
+    const all = [main, '--data-dir', dataDir, ...gateway === undefined ? [] : ['--server', gateway.url], ...args]
     execFile(process.execPath, all, (error, out, talk) => { resolve({ code: error === null ? 0 : error.code as number, out, talk }) })
   })
 }

@@ -1,10 +1,13 @@
 import { once } from 'node:events'
+import { pathToFileURL } from 'node:url'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Listening, startGateway, stop } from '../../scripts/support/process.js'
+import { compiledFile } from '../support/compiled.js'
 import { ask, call, publishedTemplate, rolloutOf, startRollout } from '../support/gateway.js'
 import { childrenOf, isAlive } from '../support/processes.js'
 import { eventually } from '../support/wait.js'
 
+const main = pathToFileURL(compiledFile('server/main.js'))
 let template: Awaited<ReturnType<typeof publishedTemplate>>
 let folder: ReturnType<typeof template.copy>
 let gateway: Listening
@@ -17,7 +20,7 @@ afterAll(() => { template.remove() })
 
 beforeEach(async () => {
   folder = template.copy()
-  gateway = await startGateway(folder.dataDir)
+  gateway = await startGateway(folder.dataDir, main)
 })
 
 afterEach(async () => {
@@ -39,7 +42,7 @@ async function kill (): Promise<void> {
 }
 
 async function restart (): Promise<void> {
-  gateway = await startGateway(folder.dataDir)
+  gateway = await startGateway(folder.dataDir, main)
 }
 
 describe('kill -9 of the gateway', () => {

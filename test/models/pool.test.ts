@@ -2,12 +2,12 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { getPriority } from 'node:os'
-import { createRequire } from 'node:module'
-import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { HostSpec } from '../../models/host-spec.js'
-import { ModelPool, type LiveModel, type PoolOptions } from '../../models/pool.js'
+import type * as Pool from '../../models/pool.js'
+import type { LiveModel, PoolOptions } from '../../models/pool.js'
 import type { Tensor } from '../../models/tensor.js'
+import { compiledFile, importCompiled } from '../support/compiled.js'
 import {
   countingModel, doublingModel, lookupModel, modelFolder, poolOptions, rows, summingModel, tensorSpec
 } from '../support/models-hosts.js'
@@ -15,15 +15,16 @@ import { isAlive } from '../support/processes.js'
 import { seededRandom } from '../../evaluators/statistics/random.js'
 import { eventually } from '../support/wait.js'
 
+const { ModelPool } = await importCompiled<typeof Pool>('models/pool.js')
 const folder = modelFolder()
 const once10s = () => ({ deadlineAt: performance.now() + 10_000, retryOnCrash: false })
 
 let doubling: HostSpec
 let lookup: HostSpec
 let counting: HostSpec
-let pools: ModelPool[] = []
+let pools: Pool.ModelPool[] = []
 
-function openPool (overrides: Partial<PoolOptions> = {}): { pool: ModelPool, logged: string[] } {
+function openPool (overrides: Partial<PoolOptions> = {}): { pool: Pool.ModelPool, logged: string[] } {
   const options = poolOptions(overrides)
   const pool = new ModelPool(options)
   pools.push(pool)
@@ -264,10 +265,8 @@ describe('the pool', () => {
     ['idle', []],
     ['in an endless run', ['1000000000000']]
   ])('takes a host with it that is %s when its process is killed', async (_, turnsToCount) => {
-    const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
-    const script = fileURLToPath(new URL('../support/models-parent.ts', import.meta.url))
-    const parent = fork(script, [counting.directory, ...turnsToCount], {
-      execArgv: ['--import', loader],
+    const parent = fork(compiledFile('test/support/models-parent.js'), [counting.directory, ...turnsToCount], {
+      execArgv: [],
       env: { ...process.env, TMPDIR: folder.path } // a killed process cannot remove its socket
     })
     const [pid] = await once(parent, 'message') as [number]

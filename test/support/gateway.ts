@@ -1,11 +1,12 @@
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { inspectModel } from '../../models/inspect.js'
+import type * as Models from '../../models/inspect.js'
 import { Registry } from '../../registry/registry.js'
 import { loadConfig } from '../../server/config.js'
-import { type Gateway, startGateway } from '../../server/gateway.js'
+import type * as Server from '../../server/gateway.js'
 import type { RolloutView } from '../../server/routes/rollout-view.js'
+import { importCompiled } from './compiled.js'
 import { writeLookup } from './lookup-model.js'
 
 /** A reply as tests look at it. */
@@ -19,6 +20,7 @@ export function temporaryDataDir (): { dataDir: string, remove: () => void } {
 
 /** Publishes versions of the model `lookup`: `scales` by version; a version called `broken` fails on indices above 0. */
 export async function publishLookups (dataDir: string, scales: Readonly<Record<string, number>>, champion?: string): Promise<void> {
+  const { inspectModel } = await importCompiled<typeof Models>('models/inspect.js')
   const registry = Registry.open({ dataDir, now: Date.now })
   try {
     for (const [version, scale] of Object.entries(scales)) {
@@ -43,7 +45,8 @@ export async function publishedTemplate (scales: Readonly<Record<string, number>
 }
 
 /** A real gateway in this process, on a free port. */
-export async function runGateway (dataDir: string, settings: Readonly<Record<string, unknown>> = {}): Promise<Gateway> {
+export async function runGateway (dataDir: string, settings: Readonly<Record<string, unknown>> = {}): Promise<Server.Gateway> {
+  const { startGateway } = await importCompiled<typeof Server>('server/gateway.js')
   const gateway = await startGateway(loadConfig({}, { dataDir, port: 0, analysisIntervalMs: 50, registryPollMs: 50, ...settings }), () => {})
   await gateway.settled
   return gateway

@@ -1,10 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface, type Interface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import type { PublishStep } from '../../registry/publish.js'
-
-const DRIVER = fileURLToPath(new URL('./registry-driver.ts', import.meta.url))
+import { compiledFile } from './compiled.js'
 
 export type DriverAction =
   | { readonly open: string }
@@ -27,7 +25,7 @@ export class RegistryProcess {
 
   /** Ready to take actions; whoever starts it ends it with `kill`. */
   static async start (): Promise<RegistryProcess> {
-    const child = spawn(process.execPath, ['--import', 'tsx', DRIVER], { stdio: ['pipe', 'pipe', 'inherit'] })
+    const child = spawn(process.execPath, [compiledFile('test/support/registry-driver.js')], { stdio: ['pipe', 'pipe', 'inherit'] })
     child.stdin!.on('error', () => {}) // it may be dead already: that is what is tested
     const started = new RegistryProcess(child, createInterface({ input: child.stdout! }))
     await started.line()
