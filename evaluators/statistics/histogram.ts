@@ -95,7 +95,7 @@ export class LogHistogram {
     if (limit < this.#min) return 0
     const place = this.#buckets.placeOf(limit)
     let before = 0
-    for (const [each, count] of this.#used()) {
+    for (const [each, count] of this.#used(0)) {
       if (each > place) break
       if (each < place) {
         before += count
@@ -156,7 +156,7 @@ export class LogHistogram {
       relativeError: this.relativeError,
       min: isEmpty ? null : this.#min,
       max: isEmpty ? null : this.#max,
-      buckets: Array.from(this.#used(), ([place, count]): [number, number] => [place + this.#buckets.lowest, count])
+      buckets: this.#used(this.#buckets.lowest)
     }
   }
 
@@ -195,15 +195,17 @@ export class LogHistogram {
     return counts
   }
 
-  /** Places and counts of the buckets that hold something, ascending. */
-  * #used (): Generator<[place: number, count: number]> {
+  /** Places and counts of the buckets that hold something, ascending; the first place is called `first`. */
+  #used (first: number): [place: number, count: number][] {
+    const used: [number, number][] = []
     for (let page = 0; page < this.#pages.length; page++) {
       const counts = this.#pages[page]
       if (counts === undefined) continue
       for (let i = 0; i < PAGE.size; i++) {
-        if (counts[i]! > 0) yield [page * PAGE.size + i, counts[i]!]
+        if (counts[i]! > 0) used.push([first + page * PAGE.size + i, counts[i]!])
       }
     }
+    return used
   }
 
   #interpolate (place: number, fraction: number): number {
