@@ -6,7 +6,7 @@ import { aliases, versions } from './schema.js'
 const REF_NAME = 'org.opencontainers.image.ref.name'
 const CREATED = 'org.opencontainers.image.created'
 
-interface Descriptor { readonly digest: string, readonly annotations?: Record<string, string> }
+export interface Descriptor { readonly digest: string, readonly annotations?: Record<string, string> }
 
 /**
  * What index.json should say: one descriptor per version and alias. Entries of models we do not know, which another
@@ -41,14 +41,29 @@ export function deriveIndex (connection: Connection, present: string | null): st
     if (descriptor === undefined) continue
     descriptors.push({ ...descriptor, annotations: { ...descriptor.annotations, [REF_NAME]: `${model}:${alias}` } })
   }
-  const foreign = descriptorsOf(present).filter((descriptor) => {
-    const reference = descriptor.annotations?.[REF_NAME]
-    return typeof reference !== 'string' || !models.has(reference.slice(0, Math.max(0, reference.lastIndexOf(':'))))
-  })
   return canonicalJson({
     schemaVersion: 2,
     mediaType: 'application/vnd.oci.image.index.v1+json',
-    manifests: [...descriptors, ...foreign]
+    manifests: [...descriptors, ...foreignOf(present, models)]
+  })
+}
+
+/** The entries of index.json that name no model of ours: another tool put them there, and they stay. */
+export function foreignEntries (connection: Connection, present: string | null): Descriptor[] {
+  const rows = connection.selectDistinct({ model: versions.model }).from(versions).all()
+  return foreignOf(present, new Set(rows.map(({ model }) => model)))
+}
+
+/** How an entry of index.json is called; null when it has no name. */
+export function referenceOf ({ annotations }: Descriptor): string | null {
+  const reference: unknown = annotations?.[REF_NAME]
+  return typeof reference === 'string' ? reference : null
+}
+
+function foreignOf (present: string | null, models: ReadonlySet<string>): Descriptor[] {
+  return descriptorsOf(present).filter((descriptor) => {
+    const reference = referenceOf(descriptor)
+    return reference === null || !models.has(reference.slice(0, Math.max(0, reference.lastIndexOf(':'))))
   })
 }
 

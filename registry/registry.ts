@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { AliasStore, CHAMPION, type AliasHistoryEntry, type AliasRequest } from './aliases.js'
 import { AuditStore } from './audit.js'
+import { fsck, type FsckOptions, type FsckReport } from './fsck.js'
 import { dataVersion, inTransaction, openDatabase, withLock, type Database } from './database.js'
 import type { Inspect } from './inspection.js'
 import { deriveIndex } from './layout-index.js'
@@ -12,6 +13,7 @@ import { parseReference } from './names.js'
 import { publish, type PublishRequest, type PublishResult } from './publish.js'
 import { RolloutStore } from './rollouts/store.js'
 import { SOURCE_LIMITS, type SourceLimits } from './source.js'
+import { StorageLock } from './storage-lock.js'
 import { TemporaryDirectories } from './temporary.js'
 import { verifyVersion, type Verification } from './verify.js'
 import { detailOf, listModels, requireVersion, type ModelSummary, type VersionDetail } from './versions.js'
@@ -19,6 +21,7 @@ import { detailOf, listModels, requireVersion, type ModelSummary, type VersionDe
 /** Opening includes migrations, which may take a while; writing index.json does not. */
 const OPEN_LOCK_TIMEOUT_MS = 30_000
 const INDEX_LOCK_TIMEOUT_MS = 5_000
+const STORAGE_LOCK_TIMEOUT_MS = 60_000
 const VERDICTS_MAX = 1_000
 
 export interface RegistryOptions {
@@ -26,6 +29,8 @@ export interface RegistryOptions {
   readonly now: () => number
   readonly newId?: () => string
   readonly limits?: Partial<SourceLimits>
+  /** Whether opening heals: removes abandoned temporaries and rewrites index.json. What looks for damage does not. */
+  readonly heal?: boolean
   /** Verdicts kept per rollout. */
   readonly verdictsMax?: number
   /** Told about what heals itself but is odd. */
@@ -33,6 +38,8 @@ export interface RegistryOptions {
 }
 
 interface Parts {
+  readonly dataDir: string
+  readonly storage: StorageLock
   readonly database: Database
   readonly layout: Layout
   readonly temporary: TemporaryDirectories
@@ -76,14 +83,17 @@ export class Registry {
     const root = resolve(options.dataDir)
     mkdirSync(root, { recursive: true })
     const lock = join(root, 'registry.lock')
+    const { heal = true } = options
     return withLock(lock, OPEN_LOCK_TIMEOUT_MS, () => {
       const temporary = new TemporaryDirectories(join(root, 'tmp'))
-      temporary.removeAbandoned(options.now())
+      if (heal) temporary.removeAbandoned(options.now())
       const layout = temporary.useSync((directory) => Layout.open(join(root, 'registry'), directory))
       const database = openDatabase(join(root, 'gauntlet.db'))
       try {
-        const registry = new Registry({ database, layout, temporary, lock, cache: join(root, 'cache') }, options)
-        registry.#despiteFaults(() => registry.#writeIndex())
+        const storage = new StorageLock(join(root, 'storage.lock'), STORAGE_LOCK_TIMEOUT_MS)
+        const parts = { dataDir: root, storage, database, layout, temporary, lock, cache: join(root, 'cache') }
+        const registry = new Registry(parts, options)
+        if (heal) registry.#despiteFaults(() => registry.#writeIndex())
         return registry
       } catch (error) {
         database.$client.close()
@@ -147,6 +157,12 @@ export class Registry {
   async verify (name: string, version: string): Promise<Verification> {
     const row = requireVersion(this.#parts.database, name, version)
     return await verifyVersion(this.#parts.layout, row.digest, row.manifestBytes)
+  }
+
+  /** Looks for everything that is wrong in the data directory. See `fsck`. */
+  async fsck (options: FsckOptions = {}): Promise<FsckReport> {
+    const writeIndex = () => withLock(this.#parts.lock, INDEX_LOCK_TIMEOUT_MS, () => this.#writeIndex())
+    return await fsck({ ...this.#parts, now: this.#now, writeIndex }, options)
   }
 
   /** A version as verified real files. @throws RegistryError DIGEST_MISMATCH or BLOB_MISSING naming the blob */

@@ -43,10 +43,14 @@ export class TemporaryDirectories {
 
   /** Removes what a killed process left behind: its writer is gone, or unknown and old. */
   removeAbandoned (now: number): void {
-    for (const name of readdirSync(this.root)) {
-      const path = join(this.root, name)
-      if (isWriterGone(name) || isOld(path, now)) rmSync(path, { recursive: true, force: true })
-    }
+    for (const path of this.abandoned(now)) rmSync(path, { recursive: true, force: true })
+  }
+
+  /** What `removeAbandoned` would remove. */
+  abandoned (now: number): string[] {
+    return readdirSync(this.root)
+      .filter((name) => isWriterGone(name) || isOld(join(this.root, name), now))
+      .map((name) => join(this.root, name))
   }
 }
 

@@ -55,6 +55,11 @@ export function requireModel (connection: Connection, model: string): string[] {
   return known.map(({ version }) => version)
 }
 
+/** Every version whose bytes must be there. */
+export function keptVersions (connection: Connection): VersionRow[] {
+  return connection.select().from(versions).orderBy(asc(versions.model), asc(versions.version)).all()
+}
+
 /** A row with its aliases. */
 export function detailOf (connection: Connection, row: VersionRow): VersionDetail {
   const names = connection.select({ alias: aliases.alias }).from(aliases)

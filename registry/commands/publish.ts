@@ -1,0 +1,40 @@
+import { Option, type Command } from 'commander'
+import { CHAMPION } from '../aliases.js'
+import type { PublishRequest } from '../publish.js'
+import { TASKS, type Serving } from '../serving.js'
+import { parseSeconds, withRegistry, type RegistryCommandsContext } from './context.js'
+import { describeVersion } from './models.js'
+import { nameOf } from './words.js'
+
+interface PublishFlags {
+  readonly name: string
+  readonly version: string
+  readonly alias?: string
+  readonly task?: Serving['task']
+  readonly reason?: string
+  readonly sourceDateEpoch?: number
+}
+
+/** `gauntlet publish`. The program must not have a `--version` option of its own, which would swallow this one. */
+export function addPublish (program: Command, { open, inspect, actor, print, warn }: RegistryCommandsContext): void {
+  program.command('publish')
+    .description('publish an .onnx file or a folder as an immutable version')
+    .argument('<path>', 'an .onnx file, or a folder with model.onnx or onnx/model.onnx')
+    .requiredOption('--name <name>', 'model name, for example team/spam-filter')
+    .requiredOption('--version <version>', 'version, for example 1.4.0')
+    .option('--alias <alias>', 'alias to point to the version, for example champion')
+    .addOption(new Option('--task <task>', 'what the model does, when it cannot be told from its files').choices(TASKS))
+    .option('--reason <text>', 'why, for the audit trail')
+    .addOption(new Option('--source-date-epoch <seconds>', 'creation time to write into the artifact')
+      .env('SOURCE_DATE_EPOCH').argParser(parseSeconds))
+    .action(async (path: string, flags: PublishFlags) => {
+      await withRegistry(open, async (registry) => {
+        const request: PublishRequest = { path, actor: actor(), ...flags }
+        const { status, detail } = await registry.publish(request, inspect)
+        print({ status, ...detail }, () => `${status} ${nameOf(detail)}\n${describeVersion(detail)}`)
+        if (registry.alias(detail.name, CHAMPION) === null) {
+          warn(`${detail.name} has no champion yet, so it is only called by version; set the alias champion`)
+        }
+      })
+    })
+}

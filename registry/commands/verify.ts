@@ -1,0 +1,27 @@
+import type { Command } from 'commander'
+import { formatTable } from '../table.js'
+import { refuseDamage, type VerifiedBlob } from '../verify.js'
+import { withRegistry, type RegistryCommandsContext } from './context.js'
+import { shortDigest } from './words.js'
+
+/** `gauntlet verify`. */
+export function addVerify (program: Command, { open, print }: RegistryCommandsContext): void {
+  program.command('verify')
+    .description('re-hash every blob of a version')
+    .argument('<reference>', 'name:version, name@alias or name (its champion)')
+    .action(async (reference: string) => {
+      await withRegistry(open, async (registry) => {
+        const { name, version } = registry.resolve(reference)
+        const result = await registry.verify(name, version)
+        print({ name, version, ...result }, () => describeBlobs(result.blobs))
+        refuseDamage(`${name}:${version}`, result)
+      })
+    })
+}
+
+function describeBlobs (blobs: readonly VerifiedBlob[]): string {
+  return formatTable([
+    ['STATUS', 'BYTES', 'DIGEST', 'PATH'],
+    ...blobs.map((blob) => [blob.ok ? 'ok' : 'damaged', String(blob.sizeBytes), shortDigest(blob.digest), blob.path])
+  ])
+}
