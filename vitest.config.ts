@@ -1,11 +1,16 @@
 import { defineConfig } from 'vitest/config'
 
+/** Tests that start processes: each file gets a fresh environment, and what they start is compiled once before. */
+const STARTING_PROCESSES = ['test/{e2e,models}/**/*.test.ts', 'test/registry/{crash,processes}.test.ts']
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    globalSetup: 'test/support/compile.ts',
     testTimeout: 30_000,
     hookTimeout: 30_000,
-    maxWorkers: 2
+    maxWorkers: 2,
+    projects: [
+      { extends: true, test: { name: 'processes', include: STARTING_PROCESSES, globalSetup: 'test/support/compile.ts' } },
+      { extends: true, test: { name: 'plain', include: ['test/**/*.test.ts'], exclude: STARTING_PROCESSES, isolate: false } }
+    ]
   }
 })

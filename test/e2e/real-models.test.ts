@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { inspectModel } from '../../models/inspect.js'
+import type * as Inspect from '../../models/inspect.js'
 import { Registry } from '../../registry/registry.js'
 import type { Gateway } from '../../server/gateway.js'
 import type { RolloutView } from '../../server/routes/rollout-view.js'
+import { importCompiled } from '../support/compiled.js'
 import { FIXTURES } from '../support/fixtures.js'
 import { call, rolloutOf, runGateway, startRollout, temporaryDataDir } from '../support/gateway.js'
 import { eventually } from '../support/wait.js'
@@ -18,6 +19,7 @@ async function publish (name: string, versions: Readonly<Record<string, string>>
   const [champion] = Object.keys(versions)
   for (const [version, path] of Object.entries(versions)) {
     const alias = version === champion ? { alias: 'champion' } : {}
+    const { inspectModel } = await importCompiled<typeof Inspect>('models/inspect.js')
     await registry.publish({ path: join(FIXTURES!, 'models', path), name, version, actor: 'test', ...alias }, inspectModel)
   }
   registry.close()

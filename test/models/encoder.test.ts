@@ -2,14 +2,17 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createEncoder, type EncodedText, type Encoder, type EncoderSource } from '../../models/encoder.js'
+import type * as Encoding from '../../models/encoder.js'
+import type { EncodedText, Encoder, EncoderSource } from '../../models/encoder.js'
 import { TextRunner } from '../../models/host/pipelines.js'
 import { TokenRunner } from '../../models/host/token-runner.js'
 import type { Tensor } from '../../models/tensor.js'
 import { writeEncoder } from '../../scripts/support/encoder-model.js'
+import { importCompiled } from '../support/compiled.js'
 import { FIXTURES } from '../support/fixtures.js'
 import { withFixtures } from '../support/models-hosts.js'
 
+const { createEncoder } = await importCompiled<typeof Encoding>('models/encoder.js')
 const WORDS = ['the', 'cat', 'sat', 'on', 'mat', 'dog', 'ran', 'home']
 const [CLS, SEP, UNKNOWN, THE, CAT, SAT] = [2, 3, 1, 4, 5, 6]
 const WIDTH = 16

@@ -1,13 +1,17 @@
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { inspectModel } from '../../models/inspect.js'
-import { ModelPool } from '../../models/pool.js'
+import type * as Inspect from '../../models/inspect.js'
+import type * as Pool from '../../models/pool.js'
+import { importCompiled } from '../support/compiled.js'
 import { FIXTURES } from '../support/fixtures.js'
 import { batchNormalisingModel, countingModel, doublingModel, lookupModel, modelFolder, poolOptions, rows, summingModel, tensorSpec, withFixtures } from '../support/models-hosts.js'
 
 const folder = modelFolder()
 afterAll(() => folder.remove())
+
+const { inspectModel } = await importCompiled<typeof Inspect>('models/inspect.js')
+const { ModelPool } = await importCompiled<typeof Pool>('models/pool.js')
 
 function inspectBytes (name: string, bytes: Uint8Array): ReturnType<typeof inspectModel> {
   return inspectModel({ directory: folder.write(name, bytes), modelFile: 'model.onnx' })

@@ -7,18 +7,20 @@ export function childrenOf (parent: number, title: string): number[] {
 
 /** Whether a process is there and not a zombie. */
 export function isAlive (pid: number): boolean {
-  return processes().some((process) => process.pid === pid)
+  return processAt(String(pid)) !== null
 }
 
 function processes (): { pid: number, parent: number, title: string }[] {
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((name) => {
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'utf8')
-      const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-      const title = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()
-      return state === 'Z' ? [] : [{ pid: Number(name), parent: Number(parent), title }]
-    } catch {
-      return []
-    }
-  })
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((name) => processAt(name) ?? [])
+}
+
+function processAt (name: string): { pid: number, parent: number, title: string } | null {
+  try {
+    const stat = readFileSync(`/proc/${name}/stat`, 'utf8')
+    const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    const title = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()
+    return state === 'Z' ? null : { pid: Number(name), parent: Number(parent), title }
+  } catch {
+    return null
+  }
 }
