@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { EvaluatorError } from '../../evaluators/errors.js'
-import { parseCanaryConfig } from '../../evaluators/judge/config.js'
-import { type JudgedMetric, judgeCanary, type JudgeResult, POINTS_MAX } from '../../evaluators/judge/judge.js'
-import { requireThresholds, type ScoreThresholds } from '../../evaluators/judge/score.js'
+import type { JudgedMetric, JudgeResult } from '../../evaluators/judge/judge.js'
+import type { ScoreThresholds } from '../../evaluators/judge/score.js'
 import { formatTable } from '../../registry/table.js'
 import { GatewayError } from '../errors.js'
 import { whole } from './arguments.js'
@@ -24,6 +23,8 @@ interface JudgeCommandOptions {
 
 /** Thresholds where neither the command nor the config names any: those that Kayenta's own documentation uses. */
 const THRESHOLDS: ScoreThresholds = { pass: 95, marginal: 75 }
+/** As many as the judge takes. */
+const POINTS_MAX = 10_000_000
 
 /** `gauntlet judge`: a canary config and measured series in, a judgement out. Needs no gateway. */
 export function addJudgeCommand (program: Command, { print, warn }: JudgeCommandContext): void {
@@ -36,6 +37,9 @@ export function addJudgeCommand (program: Command, { print, warn }: JudgeCommand
     .addOption(new Option('--points <count>', 'steps of the window: shorter series have no data at their end')
       .argParser(whole(0, POINTS_MAX)).default(0))
     .action(async (configPath: string, metricsPath: string, options: JudgeCommandOptions) => {
+      const [{ parseCanaryConfig }, { judgeCanary }, { requireThresholds }] = await Promise.all([
+        import('../../evaluators/judge/config.js'), import('../../evaluators/judge/judge.js'), import('../../evaluators/judge/score.js')
+      ])
       const [document, metrics] = [await readJson(configPath), await readJson(metricsPath)]
       const { scoreThresholds } = naming({ config: configPath }, () => parseCanaryConfig(document))
       const { pass = scoreThresholds?.pass ?? THRESHOLDS.pass } = options

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import { planMeans, planProportions, planSequential, type Plan } from '../evaluation/plan-samples.js'
 import { formatTable } from '../../registry/table.js'
+import type { Plan } from '../evaluation/plan-samples.js'
 import { between, whole } from './arguments.js'
 import type { EvaluationContext } from './evaluation-context.js'
 import { figure } from './figures-text.js'
@@ -38,7 +38,8 @@ export function addPowerCommand (program: Command, { print }: EvaluationContext)
     .option('--one-sided', 'a non-inferiority test: --effect is the distance from the truth to the margin')
     .option('--paired', 'both models answer the same requests')
     .addHelpText('after', '\nExample: gauntlet power means --sd 0.2 --effect 0.01 --per-day 20000')
-    .action((flags: MeansFlags) => {
+    .action(async (flags: MeansFlags) => {
+      const { planMeans } = await planner()
       show(planMeans({ ...flags, sides: flags.oneSided === true ? 1 : 2, paired: flags.paired === true }))
     })
   addCommon(power.command('proportions'))
@@ -46,7 +47,10 @@ export function addPowerCommand (program: Command, { print }: EvaluationContext)
     .requiredOption('--from <rate>', 'rate of the champion, between 0 and 1', between(0, 1))
     .requiredOption('--to <rate>', 'rate of the challenger that is to be detected', between(0, 1))
     .addHelpText('after', '\nExample: gauntlet power proportions --from 0.02 --to 0.025')
-    .action((flags: CommonFlags & { from: number, to: number }) => { show(planProportions(flags)) })
+    .action(async (flags: CommonFlags & { from: number, to: number }) => {
+      const { planProportions } = await planner()
+      show(planProportions(flags))
+    })
   addCommon(power.command('sequential'))
     .description('a trial that may be looked at all the time, as rollouts are')
     .option('--sd <number>', 'standard deviation of one request (of a difference, with --paired)', between(0, Infinity))
@@ -58,8 +62,13 @@ export function addPowerCommand (program: Command, { print }: EvaluationContext)
     .option('--planned <n>', 'requests at which the sequence is tightest (default: 5000, 1000 pairs)', whole(1, SAMPLES_MAX))
     .option('--days <n>', 'also: which margin can be shown in so many days (with --per-day)', between(0, Infinity))
     .addHelpText('after', '\nExample: gauntlet power sequential --sd 0.2 --margin 0.01 --per-day 20000 --days 7')
-    .action((flags: SequentialFlags) => { show(planSequential({ ...flags, paired: flags.paired === true })) })
+    .action(async (flags: SequentialFlags) => {
+      const { planSequential } = await planner()
+      show(planSequential({ ...flags, paired: flags.paired === true }))
+    })
 }
+
+const planner = () => import('../evaluation/plan-samples.js')
 
 function addCommon (command: Command): Command {
   return command

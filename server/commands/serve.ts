@@ -1,6 +1,5 @@
 import { once } from 'node:events'
 import type { Command } from 'commander'
-import { loadConfig } from '../config.js'
 
 export interface ServeContext {
   readonly options: () => { readonly dataDir: string }
@@ -18,8 +17,10 @@ export function addServeCommand (program: Command, { options, signal, print }: S
     .addHelpText('after', '\nEvery setting can be given in the environment: see docs/configuration.md.')
     .action(async (flags: { port?: string, host?: string, logLevel?: string }) => {
       const { dataDir } = options()
+      const [{ pino }, { loadConfig }, { startGateway }] = await Promise.all([
+        import('pino'), import('../config.js'), import('../gateway.js')
+      ])
       const config = loadConfig(process.env, { ...flags, dataDir })
-      const [{ pino }, { startGateway }] = await Promise.all([import('pino'), import('../gateway.js')])
       const logger = pino({ level: config.logLevel }, pino.destination(2))
       const gateway = await startGateway(config, (level, message, fields) => { logger[level](fields, message) })
       print({ url: gateway.url }, () => `gauntlet is listening on ${gateway.url}`)
