@@ -1,6 +1,6 @@
 import { EvaluatorError, requireCount } from '../errors.js'
+import { sortAscending } from '../statistics/radix-sort.js'
 import { ascendingCopy } from './ascending.js'
-import { sortAscending } from './radix-sort.js'
 
 /** Significance levels of the critical values, and the coefficients b0 + b1/√m + b2/m of Scholz and Stephens. */
 const LEVELS = [0.25, 0.1, 0.05, 0.025, 0.01, 0.005, 0.001] as const

@@ -1,5 +1,5 @@
 import { EvaluatorError, requireCount } from '../errors.js'
-import { sortAscending } from './radix-sort.js'
+import { sortAscending } from '../statistics/radix-sort.js'
 
 /**
  * The values in ascending order, as a new array; the argument stays as it is. O(n log n), O(n) when already ascending.

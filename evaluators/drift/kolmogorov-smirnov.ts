@@ -32,18 +32,25 @@ export function kolmogorovSmirnov (x: ArrayLike<number>, y: ArrayLike<number>): 
 /** {@link kolmogorovSmirnov} of samples that are known to be finite, ascending and not empty. O(n + m). */
 export function kolmogorovSmirnovAscending (x: Float64Array, y: Float64Array): KolmogorovSmirnov {
   const [n, m] = [x.length, y.length]
-  let [i, j, largest] = [0, 0, 0]
-  while (i < n && j < m) {
-    const [a, b] = [x[i]!, y[j]!]
-    const at = a < b ? a : b
-    while (i < n && x[i]! <= at) i++
-    while (j < m && y[j]! <= at) j++
-    const distance = Math.abs(i * m - j * n)
-    if (distance > largest) largest = distance
-  }
+  const largest = largestDistance(x, y)
   const statistic = largest / (n * m)
   if (n * m <= EXACT_UP_TO) return { statistic, p: touchingProbability(largest, n, m), method: 'exact' }
   return { statistic, p: kolmogorovSmirnovStephensP(statistic, n, m), method: 'stephens' }
+}
+
+/** n·m·D of ascending samples: the distance after every different value, ties of both samples taken together. */
+function largestDistance (x: Float64Array, y: Float64Array): number {
+  const [n, m] = [x.length, y.length]
+  let [i, j, largest] = [0, 0, 0]
+  while (i < n && j < m) {
+    const a = x[i]!
+    const b = y[j]!
+    if (a <= b) do i++; while (i < n && x[i] === a)
+    if (b <= a) do j++; while (j < m && y[j] === b)
+    const distance = Math.abs(i * m - j * n)
+    if (distance > largest) largest = distance
+  }
+  return largest
 }
 
 /**

@@ -1,7 +1,7 @@
 import { EvaluatorError, requireBetween } from '../errors.js'
+import { sortAscending } from '../statistics/radix-sort.js'
 import type { Random } from '../statistics/random.js'
 import { requireVectors, type Vectors } from './embeddings.js'
-import { sortAscending } from './radix-sort.js'
 import { shufflePlaces } from './sampling.js'
 
 /** Most vectors of both sides together: the kernel matrix then takes 128 MB. */

@@ -3,7 +3,7 @@ import { meanAndDeviation } from './ascending.js'
 import type { NumericSketch } from './column-sketch.js'
 import { CATEGORIES_UP_TO } from './infer-columns.js'
 import { countsBetween, quantileEdges } from './population-stability.js'
-import { sortAscending } from './radix-sort.js'
+import { sortAscending } from '../statistics/radix-sort.js'
 import { mergeSamples, samplePlaces } from './sampling.js'
 
 /** Most values that a sketch keeps as they are. */

@@ -1,5 +1,6 @@
 import { mean, quantile as quantileType7, sampleStandardDeviation } from 'simple-statistics'
 import { EvaluatorError, requireBetween, requireFinite } from '../errors.js'
+import { sortAscending } from './radix-sort.js'
 
 const TOO_FAR_APART = 'expected values that lie less than 1e308 apart'
 
@@ -73,7 +74,7 @@ export function quantile (values: ArrayLike<number>, p: number): number {
  */
 export function describeSample (values: ArrayLike<number>): SampleDescription {
   const spread = spreadOf('values', values)
-  const sorted = asList(Float64Array.from(values).sort())
+  const sorted = asList(sortAscending(Float64Array.from(values)))
   const [quartile1, median, quartile3] = quantileType7(sorted, [0.25, 0.5, 0.75]) as [number, number, number]
   return { ...spread, min: sorted[0]!, quartile1, median, quartile3, max: sorted[sorted.length - 1]! }
 }

@@ -1,4 +1,5 @@
 import { requireFinite } from '../errors.js'
+import { sortAscending } from './radix-sort.js'
 import { normalUpper } from './special.js'
 
 /** Greatest n·m for which {@link mannWhitneyExact} counts: (n·m)²/4 additions, at most about a second. */
@@ -93,7 +94,7 @@ function massesUpTo (greatest: number, n: number, m: number): Float64Array {
 function countPairs (x: ArrayLike<number>, y: ArrayLike<number>): { u: number, ties: number } {
   requireFinite('x', x)
   requireFinite('y', y)
-  const [a, b] = [Float64Array.from(x).sort(), Float64Array.from(y).sort()]
+  const [a, b] = [sortAscending(Float64Array.from(x)), sortAscending(Float64Array.from(y))]
   let [u, ties, i, j] = [0, 0, 0, 0]
   while (i < a.length || j < b.length) {
     const value = j === b.length || (i < a.length && a[i]! < b[j]!) ? a[i]! : b[j]!

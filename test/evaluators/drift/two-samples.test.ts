@@ -7,7 +7,7 @@ import {
   kolmogorovSmirnov, kolmogorovSmirnovExactP, kolmogorovSmirnovLimitP, kolmogorovSmirnovRoundedP, kolmogorovSmirnovStephensP
 } from '../../../evaluators/drift/kolmogorov-smirnov.js'
 import { populationStability, stabilityOfCounts } from '../../../evaluators/drift/population-stability.js'
-import { sortAscending } from '../../../evaluators/drift/radix-sort.js'
+import { sortAscending } from '../../../evaluators/statistics/radix-sort.js'
 import { energyDistance, wasserstein1, wasserstein1Normed } from '../../../evaluators/drift/wasserstein.js'
 import { seededRandom } from '../../../evaluators/statistics/random.js'
 
@@ -210,6 +210,36 @@ describe('sorting', () => {
     values.set([0, -0, Number.MAX_VALUE, -Number.MAX_VALUE, Number.MIN_VALUE])
 
     expect(sortAscending(values.slice())).toEqual(values.slice().sort())
+  })
+
+  it('agrees with it to the bit, wherever the values lie, however close, and with ties', () => {
+    const spread = fc.constantFrom(0, Number.MIN_VALUE, 1e-12, 1e-6, 1, 1e300)
+    const shape = fc.record({
+      n: fc.integer({ min: 4_090, max: 6_000 }), centre: fc.constantFrom(0, 1, -1_000, 1e-310), spread, values: fc.constantFrom(3, 500, 1e9), seed: fc.nat()
+    })
+    fc.assert(fc.property(shape, ({ n, centre, spread, values, seed }) => {
+      const random = seededRandom(seed)
+      const buffer = new Float64Array(n + 1)
+      const view = buffer.subarray(1)
+      for (let i = 0; i < n; i++) view[i] = random.uniform() < 0.01 ? -0 : centre + spread * (random.below(values) / values - 0.5)
+      const expected = view.slice().sort()
+
+      const sorted = sortAscending(view)
+
+      expect(sorted).toBe(view)
+      expect(buffer[0]).toBe(0)
+      expect(sorted.every((value, i) => Object.is(value, expected[i]))).toBe(true)
+    }), { numRuns: 30 })
+  })
+
+  it('takes ties together: the distance is the one that counting gives', () => {
+    const sample = fc.array(fc.constantFrom(-1, -0, 0, 1, 2, 3), { minLength: 1, maxLength: 30 })
+    fc.assert(fc.property(sample, sample, (x, y) => {
+      const share = (values: number[], at: number): number => values.filter((value) => value <= at).length / values.length
+      const distances = [...x, ...y].map((at) => Math.abs(share(x, at) - share(y, at)))
+
+      expect(kolmogorovSmirnov(x, y).statistic).toBeCloseTo(Math.max(...distances), 12)
+    }))
   })
 
   it('compares a million values on each side without exhausting the stack', () => {
