@@ -6,8 +6,8 @@ import type { TestProject } from 'vitest/node'
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** The folder of the compiled product. */
-    compiled: string
+    /** The folder of the compiled product, in the projects that have it. */
+    compiled?: string
   }
 }
 

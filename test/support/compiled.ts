@@ -4,7 +4,9 @@ import { inject } from 'vitest'
 
 /** Where a compiled file is, given its path in the repository with the ending `.js`. */
 export function compiledFile (path: string): string {
-  return join(inject('compiled'), path)
+  const folder = inject('compiled')
+  if (folder === undefined) throw new Error('add this file to those that start processes, in vitest.config.ts')
+  return join(folder, path)
 }
 
 /** A module of the product as users run it: the hosts and threads that it starts are compiled too. */
