@@ -2,8 +2,10 @@ import type { Command } from 'commander'
 import { addAlias } from './commands/alias.js'
 import type { RegistryCommandsContext } from './commands/context.js'
 import { addFsck } from './commands/fsck.js'
+import { addGc } from './commands/gc.js'
 import { addModels, addShow } from './commands/models.js'
 import { addPublish } from './commands/publish.js'
+import { addRm } from './commands/rm.js'
 import { addVerify } from './commands/verify.js'
 
 /**
@@ -11,5 +13,5 @@ import { addVerify } from './commands/verify.js'
  * have a `--version` option of its own, which would swallow the one of publish.
  */
 export function addRegistryCommands (program: Command, context: RegistryCommandsContext): void {
-  for (const add of [addPublish, addModels, addShow, addAlias, addVerify, addFsck]) add(program, context)
+  for (const add of [addPublish, addModels, addShow, addAlias, addVerify, addFsck, addGc, addRm]) add(program, context)
 }

@@ -1,7 +1,7 @@
-import { asc } from 'drizzle-orm'
+import { and, asc, eq } from 'drizzle-orm'
 import type { Connection } from './database.js'
 import { ARTIFACT_TYPE, canonicalJson, MANIFEST_MEDIA_TYPE } from './manifest.js'
-import { aliases, versions } from './schema.js'
+import { aliases, tombstones, versions } from './schema.js'
 
 const REF_NAME = 'org.opencontainers.image.ref.name'
 const CREATED = 'org.opencontainers.image.created'
@@ -9,7 +9,8 @@ const CREATED = 'org.opencontainers.image.created'
 export interface Descriptor { readonly digest: string, readonly annotations?: Record<string, string> }
 
 /**
- * What index.json should say: one descriptor per version and alias. Entries of models we do not know, which another
+ * What index.json should say: one descriptor per version that was not removed, and per alias. Entries of models we do
+ * not know, which another
  * tool put into the present one, stay.
  */
 export function deriveIndex (connection: Connection, present: string | null): string {
@@ -21,9 +22,14 @@ export function deriveIndex (connection: Connection, present: string | null): st
     version: versions.version,
     digest: versions.digest,
     size: versions.manifestBytes,
-    createdAt: versions.createdAt
-  }).from(versions).orderBy(asc(versions.model), asc(versions.createdAt), asc(versions.version)).all()
-  for (const { model, version, digest, size, createdAt } of rows) {
+    createdAt: versions.createdAt,
+    removedAt: tombstones.at
+  }).from(versions)
+    .leftJoin(tombstones, and(eq(versions.model, tombstones.model), eq(versions.version, tombstones.version)))
+    .orderBy(asc(versions.model), asc(versions.createdAt), asc(versions.version)).all()
+  for (const { model, version, digest, size, createdAt, removedAt } of rows) {
+    models.add(model)
+    if (removedAt !== null) continue
     const descriptor = {
       mediaType: MANIFEST_MEDIA_TYPE,
       artifactType: ARTIFACT_TYPE,
@@ -31,7 +37,6 @@ export function deriveIndex (connection: Connection, present: string | null): st
       size,
       annotations: { [REF_NAME]: `${model}:${version}`, [CREATED]: new Date(createdAt).toISOString() }
     }
-    models.add(model)
     byReference.set(`${model}:${version}`, descriptor)
     descriptors.push(descriptor)
   }
@@ -52,6 +57,11 @@ export function deriveIndex (connection: Connection, present: string | null): st
 export function foreignEntries (connection: Connection, present: string | null): Descriptor[] {
   const rows = connection.selectDistinct({ model: versions.model }).from(versions).all()
   return foreignOf(present, new Set(rows.map(({ model }) => model)))
+}
+
+/** index.json without the entries of blobs that are about to go. */
+export function withoutEntries (present: string | null, digests: ReadonlySet<string>): string {
+  return canonicalJson({ manifests: descriptorsOf(present).filter(({ digest }) => !digests.has(digest)) })
 }
 
 /** How an entry of index.json is called; null when it has no name. */

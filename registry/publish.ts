@@ -12,7 +12,9 @@ import { checkAlias, checkName, checkVersion, quote } from './names.js'
 import { versions } from './schema.js'
 import { parseServingDraft, type Serving, type ServingDraft } from './serving.js'
 import { findModelFile, scanSource, SERVING_FILE, type SourceFile, type SourceLimits } from './source.js'
+import type { Hold, StorageLock } from './storage-lock.js'
 import type { TemporaryDirectories } from './temporary.js'
+import { refuseRemoved } from './tombstones.js'
 import { detailOf, findVersion, requireVersion, type VersionDetail } from './versions.js'
 
 /** How far a publish has come; a kill after `committed` is healed at the next open, before it leaves no version. */
@@ -36,6 +38,7 @@ export interface PublishResult { readonly status: 'published' | 'unchanged', rea
 export interface PublishContext {
   readonly database: Database
   readonly layout: Layout
+  readonly storage: StorageLock
   readonly temporary: TemporaryDirectories
   readonly aliases: AliasStore
   readonly audit: AuditStore
@@ -55,9 +58,22 @@ interface Built { digest: string, manifestBytes: number, sizeBytes: number, serv
 export async function publish (
   context: PublishContext, request: PublishRequest, inspect: Inspect
 ): Promise<PublishResult> {
+  const hold = context.storage.hold()
+  try {
+    return await publishHolding(context, request, inspect, hold)
+  } finally {
+    hold.release()
+  }
+}
+
+/** From the first blob until a row names them nobody may collect blobs; copying and inspecting need no such care. */
+async function publishHolding (
+  context: PublishContext, request: PublishRequest, inspect: Inspect, hold: Hold
+): Promise<PublishResult> {
   checkName(request.name)
   checkVersion(request.version)
   if (request.alias !== undefined) checkAlias(request.alias)
+  refuseRemoved(context.database, request.name, request.version)
   const step = request.onStep ?? (() => {})
 
   const files = await scanSource(request.path, context.limits)
@@ -72,6 +88,7 @@ export async function publish (
     const inspection = await runInspect(inspect, request.path, { directory: folder, modelFile }, task)
     const serving = completeServing(draft, modelFile, inspection)
     step('inspected')
+    await hold.take()
     return await storeBlobs(context.layout, { stage, folder, layers, serving, request })
   })
   step('stored')
@@ -163,6 +180,7 @@ function record (
   const { name: model, version, actor } = request
   const reason = request.reason ?? 'published'
   const at = context.now()
+  refuseRemoved(connection, model, version)
   const existing = findVersion(connection, model, version)
   if (existing !== null && existing.digest !== built.digest) {
     throw new RegistryError('VERSION_CONFLICT',

@@ -73,14 +73,19 @@ export class Reachability {
       before = needed.size
       for (const { digest } of referrers) {
         if (needed.has(digest)) continue
-        const subject = this.#read(digest)
-        if (typeof subject === 'string' || subject?.subject == null) continue
-        const owner = needed.get(subject.subject)
+        const subject = this.subjectOf(digest)
+        const owner = subject === null ? undefined : needed.get(subject)
         if (owner === undefined) continue
         this.#follow({ digest, label: `referrer of ${owner.labels[0]}`, isManifest: true }, needed, blind)
       }
     }
     return { needed, blind }
+  }
+
+  /** The digest that a manifest is about; null for everything else, also for what cannot be read. */
+  subjectOf (digest: string): string | null {
+    const document = SHA256.test(digest) ? this.#read(digest) : null
+    return typeof document === 'string' || document === null ? null : document.subject
   }
 
   #follow (root: Root, needed: Needed, blind: Blind[]): void {

@@ -5,8 +5,9 @@ import { AliasStore, CHAMPION, type AliasHistoryEntry, type AliasRequest } from 
 import { AuditStore } from './audit.js'
 import { fsck, type FsckOptions, type FsckReport } from './fsck.js'
 import { dataVersion, inTransaction, openDatabase, withLock, type Database } from './database.js'
+import { collectGarbage, type Collection, type CollectOptions } from './garbage.js'
 import type { Inspect } from './inspection.js'
-import { deriveIndex } from './layout-index.js'
+import { deriveIndex, withoutEntries } from './layout-index.js'
 import { Layout } from './layout.js'
 import { MaterialiseCache, type Materialised } from './materialise.js'
 import { parseReference } from './names.js'
@@ -15,6 +16,7 @@ import { RolloutStore } from './rollouts/store.js'
 import { SOURCE_LIMITS, type SourceLimits } from './source.js'
 import { StorageLock } from './storage-lock.js'
 import { TemporaryDirectories } from './temporary.js'
+import { TombstoneStore, type RemoveRequest } from './tombstones.js'
 import { verifyVersion, type Verification } from './verify.js'
 import { detailOf, listModels, requireVersion, type ModelSummary, type VersionDetail } from './versions.js'
 
@@ -114,8 +116,27 @@ export class Registry {
     }, request, inspect)
   }
 
-  models (): ModelSummary[] {
-    return listModels(this.#parts.database)
+  /** Removed versions only when asked for. */
+  models (withRemoved = false): ModelSummary[] {
+    return listModels(this.#parts.database, withRemoved)
+  }
+
+  /** Removes a version, or undoes that. True when something changed. See `TombstoneStore`. */
+  remove (request: RemoveRequest, isUndone = false): boolean {
+    const tombstones = new TombstoneStore(this.#aliases, this.#audit)
+    const isChanged = inTransaction(this.#parts.database, (connection) => isUndone
+      ? tombstones.restore(connection, request, this.#now())
+      : tombstones.remove(connection, request, this.#now()))
+    if (isChanged && request.isDryRun !== true) this.#refreshIndex()
+    return isChanged
+  }
+
+  /** Deletes blobs that nothing needs. See `collectGarbage`. */
+  async collect (options: CollectOptions): Promise<Collection> {
+    const forget = (digests: ReadonlySet<string>) => withLock(this.#parts.lock, INDEX_LOCK_TIMEOUT_MS,
+      () => this.#writeIndex((present) => withoutEntries(present, digests)))
+    const context = { ...this.#parts, aliases: this.#aliases, audit: this.#audit, now: this.#now, forget }
+    return await collectGarbage(context, options)
   }
 
   /** @throws RegistryError MODEL_NOT_FOUND, VERSION_NOT_FOUND */
@@ -198,10 +219,10 @@ export class Registry {
   }
 
   /** The caller holds the lock, so that an older state never overwrites a newer one. */
-  #writeIndex (): void {
+  #writeIndex (amend = (present: string | null) => present): void {
     const { database, layout, temporary } = this.#parts
     const present = layout.readIndex()
-    const text = deriveIndex(database, present)
+    const text = deriveIndex(database, amend(present))
     if (text === present) return
     temporary.useSync((directory) => layout.writeIndex(text, directory))
   }

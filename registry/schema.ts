@@ -19,6 +19,20 @@ export const versions = sqliteTable('versions', {
   primaryKey({ columns: [table.model, table.version] })
 ])
 
+/** A version that was removed: it is not served any more, and its name is never used for other bytes. */
+export const tombstones = sqliteTable('tombstones', {
+  model: text('model').notNull(),
+  version: text('version').notNull(),
+  at: integer('at').notNull(),
+  actor: text('actor').notNull(),
+  reason: text('reason').notNull(),
+  /** When its blobs were, or were about to be, deleted; null while it can be restored. */
+  sweptAt: integer('swept_at')
+}, (table) => [
+  primaryKey({ columns: [table.model, table.version] }),
+  foreignKey({ columns: [table.model, table.version], foreignColumns: [versions.model, versions.version] })
+])
+
 export const aliases = sqliteTable('aliases', {
   model: text('model').notNull(),
   alias: text('alias').notNull(),

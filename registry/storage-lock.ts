@@ -6,6 +6,13 @@ import { RegistryError } from './errors.js'
 const SLICE_MS = 200
 const PAUSE_MS = 20
 
+export interface Hold {
+  /** @throws RegistryError REGISTRY_BUSY */
+  readonly take: () => Promise<void>
+  /** Allowed, and without effect, when nothing was taken. */
+  readonly release: () => void
+}
+
 /**
  * Keeps blobs that are being named apart from blobs that are being removed: whoever stores blobs shares the lock from
  * the first blob until a row names them; whoever removes blobs has it alone. It is the lock of an empty SQLite file, so
@@ -20,20 +27,23 @@ export class StorageLock {
     this.#timeoutMs = timeoutMs
   }
 
-  /** Runs `work` while nobody removes blobs. @throws RegistryError REGISTRY_BUSY */
-  async share<Result> (work: () => Promise<Result>): Promise<Result> {
-    return await this.#hold('BEGIN; SELECT count(*) FROM sqlite_schema', work)
+  /** A share of the lock that is not taken yet: from `take` to `release` nobody removes blobs. */
+  hold (): Hold {
+    let client: BetterSqlite3.Database | null = null
+    return {
+      take: async () => {
+        client = new BetterSqlite3(this.#path, { timeout: SLICE_MS })
+        await this.#begin(client, 'BEGIN; SELECT count(*) FROM sqlite_schema')
+      },
+      release: () => { client?.close() }
+    }
   }
 
   /** Runs `work` while nobody stores or removes blobs. @throws RegistryError REGISTRY_BUSY */
   async exclude<Result> (work: () => Promise<Result>): Promise<Result> {
-    return await this.#hold('BEGIN EXCLUSIVE', work)
-  }
-
-  async #hold<Result> (begin: string, work: () => Promise<Result>): Promise<Result> {
     const client = new BetterSqlite3(this.#path, { timeout: SLICE_MS })
     try {
-      await this.#begin(client, begin)
+      await this.#begin(client, 'BEGIN EXCLUSIVE')
       return await work()
     } finally {
       client.close()

@@ -1,13 +1,16 @@
-import { and, asc, eq } from 'drizzle-orm'
+import { and, asc, eq, isNull } from 'drizzle-orm'
 import type { Connection } from './database.js'
 import { RegistryError } from './errors.js'
 import { quote } from './names.js'
-import { aliases, versions } from './schema.js'
+import { aliases, tombstones, versions } from './schema.js'
 import type { Serving } from './serving.js'
 
 const SHOWN_MAX = 10
 
 export type VersionRow = typeof versions.$inferSelect
+export type Tombstone = Omit<typeof tombstones.$inferSelect, 'model' | 'version'>
+
+const ofVersion = and(eq(versions.model, tombstones.model), eq(versions.version, tombstones.version))
 
 /** All there is to know about one version without reading its blobs. */
 export interface VersionDetail {
@@ -28,7 +31,9 @@ export interface VersionDetail {
 export interface ModelSummary {
   readonly name: string
   /** Oldest first. */
-  readonly versions: Array<{ version: string, digest: string, createdAt: number, aliases: string[] }>
+  readonly versions: Array<{
+    version: string, digest: string, createdAt: number, aliases: string[], removed?: Tombstone
+  }>
   readonly aliases: Record<string, string>
 }
 
@@ -38,10 +43,25 @@ export function findVersion (connection: Connection, model: string, version: str
     .where(and(eq(versions.model, model), eq(versions.version, version))).get() ?? null
 }
 
-/** The row of a version. @throws RegistryError MODEL_NOT_FOUND, VERSION_NOT_FOUND */
+/** When, by whom and why a version was removed; null when it was not. */
+export function findTombstone (connection: Connection, model: string, version: string): Tombstone | null {
+  const row = connection.select().from(tombstones)
+    .where(and(eq(tombstones.model, model), eq(tombstones.version, version))).get()
+  if (row === undefined) return null
+  const { at, actor, reason, sweptAt } = row
+  return { at, actor, reason, sweptAt }
+}
+
+/** The row of a version that was not removed. @throws RegistryError MODEL_NOT_FOUND, VERSION_NOT_FOUND */
 export function requireVersion (connection: Connection, model: string, version: string): VersionRow {
   const row = findVersion(connection, model, version)
-  if (row !== null) return row
+  const tombstone = row === null ? null : findTombstone(connection, model, version)
+  if (row !== null && tombstone === null) return row
+  if (tombstone !== null) {
+    throw new RegistryError('VERSION_NOT_FOUND',
+      `version ${quote(version)} of ${quote(model)} was removed by ${quote(tombstone.actor)}: ` +
+      quote(tombstone.reason))
+  }
   const known = requireModel(connection, model)
   throw new RegistryError('VERSION_NOT_FOUND',
     `model ${quote(model)} has no version ${quote(version)}; it has ${someOf(known)}`)
@@ -49,15 +69,19 @@ export function requireVersion (connection: Connection, model: string, version: 
 
 /** The versions of a model. @throws RegistryError MODEL_NOT_FOUND when there are none */
 export function requireModel (connection: Connection, model: string): string[] {
-  const known = connection.select({ version: versions.version }).from(versions)
-    .where(eq(versions.model, model)).orderBy(asc(versions.createdAt), asc(versions.version)).all()
+  const known = connection.select({ version: versions.version }).from(versions).leftJoin(tombstones, ofVersion)
+    .where(and(eq(versions.model, model), isNull(tombstones.at)))
+    .orderBy(asc(versions.createdAt), asc(versions.version)).all()
   if (known.length === 0) throw new RegistryError('MODEL_NOT_FOUND', `there is no model ${quote(model)}`)
   return known.map(({ version }) => version)
 }
 
-/** Every version whose bytes must be there. */
-export function keptVersions (connection: Connection): VersionRow[] {
-  return connection.select().from(versions).orderBy(asc(versions.model), asc(versions.version)).all()
+/** Every version whose bytes must be there, also removed ones that can be restored. */
+export function keptVersions (connection: Connection): Array<VersionRow & { readonly removedAt: number | null }> {
+  const rows = connection.select({ row: versions, removedAt: tombstones.at }).from(versions)
+    .leftJoin(tombstones, ofVersion).where(isNull(tombstones.sweptAt))
+    .orderBy(asc(versions.model), asc(versions.version)).all()
+  return rows.map(({ row, removedAt }) => ({ ...row, removedAt }))
 }
 
 /** A row with its aliases. */
@@ -78,16 +102,26 @@ export function detailOf (connection: Connection, row: VersionRow): VersionDetai
   }
 }
 
-/** Every model with its versions and aliases, sorted by name. */
-export function listModels (connection: Connection): ModelSummary[] {
+/** Every model with its versions and aliases, sorted by name; removed versions only when asked for. */
+export function listModels (connection: Connection, withRemoved = false): ModelSummary[] {
   const models = new Map<string, ModelSummary>()
   const rows = connection.select({
-    model: versions.model, version: versions.version, digest: versions.digest, createdAt: versions.createdAt
-  }).from(versions).orderBy(asc(versions.model), asc(versions.createdAt), asc(versions.version)).all()
-  for (const { model, ...version } of rows) {
+    model: versions.model,
+    version: versions.version,
+    digest: versions.digest,
+    createdAt: versions.createdAt,
+    removed: tombstones
+  }).from(versions).leftJoin(tombstones, ofVersion).where(withRemoved ? undefined : isNull(tombstones.at))
+    .orderBy(asc(versions.model), asc(versions.createdAt), asc(versions.version)).all()
+  for (const { model, removed, ...version } of rows) {
     const summary = models.get(model) ?? { name: model, versions: [], aliases: {} }
     models.set(model, summary)
-    summary.versions.push({ ...version, aliases: [] })
+    const { at, actor, reason, sweptAt } = removed ?? {}
+    summary.versions.push({
+      ...version,
+      aliases: [],
+      ...(at === undefined ? {} : { removed: { at, actor, reason, sweptAt } as Tombstone })
+    })
   }
   for (const { model, alias, version } of connection.select().from(aliases).orderBy(asc(aliases.alias)).all()) {
     const summary = models.get(model)

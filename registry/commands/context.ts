@@ -28,6 +28,14 @@ export function dataDirOf (command: Command): string {
   return command.optsWithGlobals<{ dataDir: string }>().dataDir
 }
 
+/** A duration like `90s`, `30m`, `24h` or `7d` in milliseconds; `0` for none. @throws InvalidArgumentError */
+export function parseDuration (text: string): number {
+  if (text === '0') return 0
+  const [, count, unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? []
+  if (count !== undefined) return Number(count) * ({ s: 1, m: 60, h: 3600, d: 86_400 }[unit] ?? NaN) * 1000
+  throw new InvalidArgumentError('expected a duration like 90s, 30m, 24h or 7d, or 0')
+}
+
 /** Whole seconds since 1970. @throws InvalidArgumentError */
 export function parseSeconds (text: string): number {
   if (/^\d{1,11}$/.test(text)) return Number(text)

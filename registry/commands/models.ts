@@ -9,9 +9,10 @@ import { nameOf, shortDigest, timeOf } from './words.js'
 export function addModels (program: Command, { open, print }: RegistryCommandsContext): void {
   program.command('models')
     .description('list models, versions and aliases')
-    .action(async () => {
+    .option('--all', 'also list removed versions')
+    .action(async (flags: { all?: true }) => {
       await withRegistry(open, (registry) => {
-        const models = registry.models()
+        const models = registry.models(flags.all === true)
         print(models, () => models.length === 0 ? 'no models yet; publish one' : describeModels(models))
       })
     })
@@ -50,7 +51,7 @@ export function describeVersion (detail: VersionDetail): string {
 function describeModels (models: readonly ModelSummary[]): string {
   return formatTable([
     ['MODEL', 'VERSION', 'ALIASES', 'PUBLISHED', 'DIGEST'],
-    ...models.flatMap(({ name, versions }) => versions.map(({ version, aliases, createdAt, digest }) =>
-      [name, version, aliases.join(',') || '-', timeOf(createdAt), shortDigest(digest)]))
+    ...models.flatMap(({ name, versions }) => versions.map(({ version, aliases, createdAt, digest, removed }) =>
+      [name, version, removed === undefined ? aliases.join(',') || '-' : '(removed)', timeOf(createdAt), shortDigest(digest)]))
   ])
 }

@@ -69,3 +69,39 @@ describe('gauntlet fsck', () => {
     expect(refusals[0].printed[0].text).toMatch(/^FINDING +OUTCOME.*\nblob-corrupt +found +sha256:/)
   })
 })
+
+describe('gauntlet rm', () => {
+  it('removes, says so again, restores, and only plans in a dry run', async () => {
+    const { run, publish } = commandLine()
+    await publish('1', '--alias', 'champion')
+    await publish('2')
+    const rm = async (...words: string[]) => (await run('rm', 'm:2', '--reason', 'bad', ...words))[0]?.text
+
+    const said = [await rm('--dry-run'), await rm(), await rm(), await rm('--undo'), await rm('--undo'), await rm('--quiet')]
+
+    expect(said).toEqual(['m:2 would be removed', 'm:2 removed', 'm:2 is removed already', 'm:2 restored', 'm:2 is not removed', undefined])
+    expect((await run('models'))[0]!.text).not.toContain('(removed)')
+    expect((await run('models', '--all'))[0]!.text).toMatch(/^m +2 +\(removed\)/m)
+    expect((await run('rm', 'm:2', '--reason', 'bad'))[0]!.json).toEqual({ name: 'm', version: '2', status: 'unchanged', dryRun: false })
+    await expect(run('rm', 'm:1', '--reason', 'bad')).rejects.toMatchObject({ code: 'VERSION_IN_USE' })
+    await expect(run('rm', 'm', '--reason', 'bad')).rejects.toMatchObject({ code: 'INVALID_VERSION' })
+  })
+})
+
+describe('gauntlet gc', () => {
+  it('says what it would free, frees that, and keeps what is young', async () => {
+    const { run, publish } = commandLine()
+    await publish('1', '--alias', 'champion')
+    await publish('2')
+    await run('rm', 'm:2', '--reason', 'bad')
+
+    expect((await run('gc'))[0]!.json).toMatchObject({ dryRun: false, blobs: [], versions: [] })
+    const [planned] = await run('gc', '--grace', '0', '--dry-run')
+    const [done] = await run('gc', '--grace', '0')
+
+    expect(done!.json).toEqual({ ...planned!.json as object, dryRun: false })
+    expect(planned!.text).toMatch(/^BYTES +DIGEST\n[^]*\nm:2 could not be restored any more\nwould free 3 blobs, \d+ bytes/)
+    expect(await run('gc', '--quiet')).toEqual([])
+    await expect(run('gc', '--grace', 'soon')).rejects.toMatchObject({ code: 'commander.invalidArgument' })
+  })
+})

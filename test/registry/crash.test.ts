@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { PublishStep } from '../../registry/publish.js'
 import { Registry } from '../../registry/registry.js'
 import { fakeInspect, folderOf, modelBytes, temporaryFolder } from '../support/registry-fixtures.js'
+import { runCollector } from '../support/registry-collector-process.js'
 import { RegistryProcess, type DriverAction } from '../support/registry-process.js'
 import { seededRandom } from '../../evaluators/statistics/random.js'
 
@@ -116,5 +117,37 @@ describe('a publish killed with SIGKILL', () => {
       expect(await expectWhole(dataDir)).toEqual([])
       expect(existsSync(join(dataDir, 'registry', 'oci-layout'))).toBe(true)
     }
+  })
+})
+
+describe('a collection killed with SIGKILL', () => {
+  const BY = { actor: 'ann', reason: 'because' }
+
+  it.each([
+    ['locked', '1'], ['recorded', '1'], ['indexed', '1'], ['blob', '1'], ['blob', '3'], ['swept', '1']
+  ])('at the step %s (%s) loses nothing that is needed, and the next one ends its work', async (step, nth) => {
+    const dataDir = temporaryFolder()
+    const registry = Registry.open({ dataDir, now: () => Date.now() - 60_000 })
+    onTestFinished(() => { registry.close() })
+    for (const version of ['1', '2', '3', '4']) {
+      await registry.publish({ path: sourceOf(version), name: 'm', version, alias: version === '1' ? 'champion' : 'blue', actor: 'ann' }, fakeInspect)
+    }
+    for (const version of ['2', '3']) registry.remove({ name: 'm', version, ...BY })
+    const blobs = join(dataDir, 'registry', 'blobs', 'sha256')
+    writeFileSync(join(blobs, createHash('sha256').update('nobody').digest('hex')), 'nobody')
+    for (const name of readdirSync(blobs)) utimesSync(join(blobs, name), 1, 1)
+    const planned = await registry.collect({ graceMs: 0, isDryRun: true, ...BY })
+    expect(planned).toMatchObject({ versions: [{ version: '2' }, { version: '3' }] })
+
+    const [, signal] = await runCollector(dataDir, '1', step, nth)
+
+    expect(signal).toBe('SIGKILL')
+    const survivors = Registry.open({ dataDir, now: Date.now })
+    onTestFinished(() => { survivors.close() })
+    expect((await survivors.fsck()).findings).toEqual([])
+    for (const version of ['1', '4']) expect((await survivors.materialise('m', version)).digest).toBe(survivors.show('m', version).digest)
+    await survivors.collect({ graceMs: 0, ...BY })
+    expect(await survivors.fsck()).toMatchObject({ findings: [], unneeded: { blobs: 0 } })
+    expect(planned.blobs.filter(({ digest }) => existsSync(join(blobs, digest.slice(7))))).toEqual([])
   })
 })

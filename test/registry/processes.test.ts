@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { folderOf, modelBytes, openRegistry, temporaryFolder } from '../support/registry-fixtures.js'
+import { runCollector } from '../support/registry-collector-process.js'
 import { RegistryProcess } from '../support/registry-process.js'
 
 const COUNT = 3
@@ -66,4 +67,26 @@ describe('several processes at once', () => {
     expect(readdirSync(join(dataDir, 'tmp'))).toEqual([])
     expect(readFileSync(join(directory, 'model.onnx_data')).equals(data)).toBe(true)
   })
+
+  it('of which one collects garbage all the time never lose a blob that is being published', async () => {
+    const dataDir = temporaryFolder()
+    const publishers = processes.slice(0, 2)
+    for (const child of publishers) await child.run({ open: dataDir })
+    const { registry } = openRegistry({ dataDir, now: Date.now })
+    const collecting = runCollector(dataDir, '200')
+
+    const results = await Promise.all(publishers.map(async (child, who) => {
+      const own = []
+      for (let round = 0; round < 8; round++) {
+        const path = folderOf({ 'model.onnx': modelBytes(`${who}.${round}`), 'shared.bin': `shared ${round}` })
+        own.push(await child.run({ publish: { path, version: `${who}.${round}` } }))
+        if (who === 0) registry.remove({ name: 'm', version: `0.${round}`, actor: 'ann', reason: 'tried' })
+      }
+      return own
+    }))
+
+    expect([(await collecting)[0], results.flat().map(({ error }) => error)]).toEqual([0, Array(16).fill(undefined)])
+    expect(registry.models()[0]?.versions).toHaveLength(8)
+    expect((await registry.fsck()).findings).toEqual([])
+  }, 60_000)
 })

@@ -1,0 +1,39 @@
+import type { Command } from 'commander'
+import type { Collection } from '../garbage.js'
+import { formatTable } from '../table.js'
+import { parseDuration, withRegistry, type RegistryCommandsContext } from './context.js'
+import { countOf, nameOf, sizeOf } from './words.js'
+
+interface GcFlags {
+  readonly dryRun?: boolean
+  readonly grace: number
+  readonly reason: string
+  readonly quiet?: boolean
+}
+
+/** `gauntlet gc`. */
+export function addGc (program: Command, { open, actor, print }: RegistryCommandsContext): void {
+  program.command('gc')
+    .description('free blobs that no version needs')
+    .option('--dry-run', 'only tell what would be freed')
+    .option('--grace <duration>', 'what is younger stays', parseDuration, parseDuration('24h'))
+    .option('--reason <text>', 'why, for the audit trail', 'collected')
+    .option('--quiet', 'print nothing')
+    .action(async ({ dryRun = false, grace, reason, quiet = false }: GcFlags) => {
+      await withRegistry(open, async (registry) => {
+        const collection = await registry.collect({ graceMs: grace, isDryRun: dryRun, actor: actor(), reason })
+        if (!quiet) print({ dryRun, ...collection }, () => describeCollection(collection, dryRun))
+      })
+    })
+}
+
+function describeCollection ({ versions, blobs, bytes, young }: Collection, isDryRun: boolean): string {
+  return [
+    ...blobs.length === 0
+      ? []
+      : [formatTable([['BYTES', 'DIGEST'], ...blobs.map(({ digest, sizeBytes }) => [String(sizeBytes), digest])])],
+    ...versions.map((version) => `${nameOf(version)} ${isDryRun ? 'could' : 'can'} not be restored any more`),
+    `${isDryRun ? 'would free' : 'freed'} ${countOf(blobs.length, 'blob')}, ${bytes} bytes (${sizeOf(bytes)})`,
+    ...young.blobs === 0 ? [] : [`${countOf(young.blobs, 'blob')}, ${sizeOf(young.bytes)}, needed by nothing but younger than the grace period`]
+  ].join('\n')
+}
