@@ -7,6 +7,7 @@ import { addModels, addShow } from './commands/models.js'
 import { addPublish } from './commands/publish.js'
 import { addRm } from './commands/rm.js'
 import { addVerify } from './commands/verify.js'
+import { addSigningCommands } from './signing/commands.js'
 
 /**
  * Adds the commands of the registry. Errors are thrown, not printed. The program must have `--data-dir` and must not
@@ -14,4 +15,5 @@ import { addVerify } from './commands/verify.js'
  */
 export function addRegistryCommands (program: Command, context: RegistryCommandsContext): void {
   for (const add of [addPublish, addModels, addShow, addAlias, addVerify, addFsck, addGc, addRm]) add(program, context)
+  addSigningCommands(program, context)
 }

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import { chmod, mkdir, readFile, realpath, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type AliasStore } from './aliases.js'
@@ -11,11 +12,15 @@ import { buildManifest, canonicalJson, type Layer } from './manifest.js'
 import { checkAlias, checkName, checkVersion, quote } from './names.js'
 import { versions } from './schema.js'
 import { parseServingDraft, type Serving, type ServingDraft } from './serving.js'
+import { signLayers } from './signing/bundle.js'
+import type { SignaturePolicy } from './signing/policy.js'
+import type { SignatureReport, Signing } from './signing/signing.js'
+import { partSignature, readSourceSignature } from './signing/source.js'
 import { findModelFile, scanSource, SERVING_FILE, type SourceFile, type SourceLimits } from './source.js'
 import type { Hold, StorageLock } from './storage-lock.js'
 import type { TemporaryDirectories } from './temporary.js'
 import { refuseRemoved } from './tombstones.js'
-import { detailOf, findVersion, requireVersion, type VersionDetail } from './versions.js'
+import { detailOf, findVersion, requireVersion, type VersionDetail, type VersionRow } from './versions.js'
 
 /** How far a publish has come; a kill after `committed` is healed at the next open, before it leaves no version. */
 export type PublishStep = 'scanned' | 'copied' | 'inspected' | 'stored' | 'committed' | 'indexed'
@@ -30,10 +35,19 @@ export interface PublishRequest {
   readonly reason?: string
   /** Seconds; the creation time written into the artifact. Without it the artifact carries none. */
   readonly sourceDateEpoch?: number
+  /** A private key to sign the version with. */
+  readonly signWith?: KeyObject
+  /** Stricter than what holds anyway, or without effect. */
+  readonly signaturePolicy?: SignaturePolicy
   readonly onStep?: (step: PublishStep) => void
 }
 
-export interface PublishResult { readonly status: 'published' | 'unchanged', readonly detail: VersionDetail }
+export interface PublishResult {
+  readonly status: 'published' | 'unchanged'
+  readonly detail: VersionDetail
+  /** What its signatures are worth; absent when it has none. */
+  readonly signature?: SignatureReport
+}
 
 export interface PublishContext {
   readonly database: Database
@@ -42,6 +56,7 @@ export interface PublishContext {
   readonly temporary: TemporaryDirectories
   readonly aliases: AliasStore
   readonly audit: AuditStore
+  readonly signing: Signing
   readonly limits: SourceLimits
   readonly now: () => number
   readonly refreshIndex: () => void
@@ -53,7 +68,9 @@ interface Built { digest: string, manifestBytes: number, sizeBytes: number, serv
 /**
  * Publishes a file or folder as an immutable version. Files are copied and hashed, inspected as copied, moved to their
  * digests, and only then does one transaction make the version (and its alias) exist; index.json follows.
- * @throws RegistryError INVALID_*, SOURCE_*, SERVING_INVALID, VERSION_CONFLICT and those of setting an alias
+ * A `model.sig` in a folder, and a signature by `signWith`, are kept beside the version before it exists.
+ * @throws RegistryError INVALID_*, SOURCE_*, SERVING_INVALID, VERSION_CONFLICT, SIGNATURE_REQUIRED, SIGNATURE_INVALID
+ * and those of setting an alias
  */
 export async function publish (
   context: PublishContext, request: PublishRequest, inspect: Inspect
@@ -76,9 +93,10 @@ async function publishHolding (
   refuseRemoved(context.database, request.name, request.version)
   const step = request.onStep ?? (() => {})
 
-  const files = await scanSource(request.path, context.limits)
+  const { files, signature: source } = partSignature(await scanSource(request.path, context.limits))
+  if (source === null) refuseBare(context, request)
   step('scanned')
-  const built = await context.temporary.use(async (stage) => {
+  const { signature, ...built } = await context.temporary.use(async (stage) => {
     const folder = join(stage, 'files')
     const layers = await copyFiles(files, folder, request.path)
     const draft = await readDraft(folder, files)
@@ -89,14 +107,40 @@ async function publishHolding (
     const serving = completeServing(draft, modelFile, inspection)
     step('inspected')
     await hold.take()
-    return await storeBlobs(context.layout, { stage, folder, layers, serving, request })
+    const bundles = source === null ? [] : [await readSourceSignature(source, layers)]
+    const { all, ...built } = await storeBlobs(context.layout, { stage, folder, layers, serving, request })
+    return { ...built, signature: await admit(context, request, { built, layers: all, bundles }) }
   })
   step('stored')
   const result = inTransaction(context.database, (connection) => record(connection, context, request, built))
   step('committed')
   context.refreshIndex()
   step('indexed')
-  return result
+  return signature.state === 'unsigned' ? result : { ...result, signature }
+}
+
+/** What comes without a signature where one is required is not even copied, unless it is there already. */
+function refuseBare ({ database, signing }: PublishContext, request: PublishRequest): void {
+  const { name, version, signWith, signaturePolicy = 'off' } = request
+  if (signWith !== undefined || findVersion(database, name, version) !== null) return
+  signing.refuseBare(`${name}:${version}`, signaturePolicy)
+}
+
+/** Signs when asked to, and lets the policy decide. */
+async function admit (
+  { database, signing }: PublishContext, request: PublishRequest,
+  { built, layers, bundles }: { built: Built, layers: readonly Layer[], bundles: readonly Buffer[] }
+): Promise<SignatureReport> {
+  const { name, version, signWith, signaturePolicy = 'off' } = request
+  refuseConflict(findVersion(database, name, version), built, request)
+  const own = signWith === undefined ? [] : [signLayers(name.slice(name.lastIndexOf('/') + 1), layers, signWith)]
+  return await signing.admitPublish({
+    label: `${name}:${version}`,
+    subject: { digest: built.digest, sizeBytes: built.manifestBytes },
+    layers,
+    bundles: [...bundles, ...own],
+    policy: signaturePolicy
+  })
 }
 
 /** Copies the source into `folder` as real read-only files; what is inspected and stored is this copy. */
@@ -143,7 +187,7 @@ async function runInspect (
 /** Moves the files to their digests, then config and manifest: a manifest never precedes what it names. */
 async function storeBlobs (layout: Layout, { stage, folder, layers, serving, request }: {
   stage: string, folder: string, layers: readonly Layer[], serving: Serving, request: PublishRequest
-}): Promise<Built> {
+}): Promise<Built & { all: readonly Layer[] }> {
   const servingBytes = Buffer.from(canonicalJson(serving))
   const servingFile = join(folder, SERVING_FILE)
   await removeReadOnly(servingFile)
@@ -165,7 +209,7 @@ async function storeBlobs (layout: Layout, { stage, folder, layers, serving, req
   const digest = await layout.put(manifest, stage)
   await layout.sync()
   const sizeBytes = all.reduce((sum, layer) => sum + layer.sizeBytes, 0)
-  return { digest, manifestBytes: manifest.length, sizeBytes, serving }
+  return { digest, manifestBytes: manifest.length, sizeBytes, serving, all }
 }
 
 async function removeReadOnly (path: string): Promise<void> {
@@ -176,17 +220,13 @@ async function removeReadOnly (path: string): Promise<void> {
 /** Version, alias and audit: all or nothing. */
 function record (
   connection: Connection, context: PublishContext, request: PublishRequest, built: Built
-): PublishResult {
+): Omit<PublishResult, 'signature'> {
   const { name: model, version, actor } = request
   const reason = request.reason ?? 'published'
   const at = context.now()
   refuseRemoved(connection, model, version)
   const existing = findVersion(connection, model, version)
-  if (existing !== null && existing.digest !== built.digest) {
-    throw new RegistryError('VERSION_CONFLICT',
-      `version ${quote(version)} of ${quote(model)} exists with digest ${existing.digest} and is immutable; ` +
-      `the new files have digest ${built.digest}, publish them as another version`)
-  }
+  refuseConflict(existing, built, request)
   if (existing === null) {
     if (context.aliases.read(connection, model, version) !== null) {
       throw new RegistryError('INVALID_VERSION', `${quote(version)} is an alias of ${quote(model)}, so it cannot be a version`)
@@ -206,4 +246,11 @@ function record (
   }
   const detail = detailOf(connection, requireVersion(connection, model, version))
   return { status: existing === null ? 'published' : 'unchanged', detail }
+}
+
+function refuseConflict (existing: VersionRow | null, { digest }: Built, { name, version }: PublishRequest): void {
+  if (existing === null || existing.digest === digest) return
+  throw new RegistryError('VERSION_CONFLICT',
+    `version ${quote(version)} of ${quote(name)} exists with digest ${existing.digest} and is immutable; ` +
+    `the new files have digest ${digest}, publish them as another version`)
 }

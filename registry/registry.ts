@@ -13,6 +13,9 @@ import { MaterialiseCache, type Materialised } from './materialise.js'
 import { parseReference } from './names.js'
 import { publish, type PublishRequest, type PublishResult } from './publish.js'
 import { RolloutStore } from './rollouts/store.js'
+import { TrustStore, type SignaturePolicy } from './signing/policy.js'
+import { Signing } from './signing/signing.js'
+import { ReferrerStore } from './signing/store.js'
 import { SOURCE_LIMITS, type SourceLimits } from './source.js'
 import { StorageLock } from './storage-lock.js'
 import { TemporaryDirectories } from './temporary.js'
@@ -35,6 +38,10 @@ export interface RegistryOptions {
   readonly heal?: boolean
   /** Verdicts kept per rollout. */
   readonly verdictsMax?: number
+  /** The least that holds for signatures; the trust store of the data directory may be stricter. */
+  readonly signaturePolicy?: SignaturePolicy
+  /** Fingerprints of the only keys that count among the trusted ones; null for all of them. */
+  readonly signatureKeys?: readonly string[] | null
   /** Told about what heals itself but is odd. */
   readonly warn?: (message: string) => void
 }
@@ -52,6 +59,7 @@ interface Parts {
 /** What exists and what was decided: versions, aliases, rollouts, audit. Blobs in an OCI layout, the rest in SQLite. */
 export class Registry {
   readonly rollouts: RolloutStore
+  readonly signing: Signing
   readonly #parts: Parts
   readonly #now: () => number
   readonly #warn: (message: string) => void
@@ -69,6 +77,7 @@ export class Registry {
     this.#audit = new AuditStore(parts.database)
     this.#aliases = new AliasStore(this.#audit)
     this.#cache = new MaterialiseCache(parts.cache, parts.layout, parts.temporary)
+    this.signing = this.#createSigning(options)
     this.rollouts = new RolloutStore({
       database: parts.database,
       aliases: this.#aliases,
@@ -110,6 +119,7 @@ export class Registry {
       ...this.#parts,
       aliases: this.#aliases,
       audit: this.#audit,
+      signing: this.signing,
       limits: this.#limits,
       now: this.#now,
       refreshIndex: () => this.#refreshIndex()
@@ -186,9 +196,13 @@ export class Registry {
     return await fsck({ ...this.#parts, now: this.#now, writeIndex }, options)
   }
 
-  /** A version as verified real files. @throws RegistryError DIGEST_MISMATCH or BLOB_MISSING naming the blob */
+  /**
+   * A version as verified real files.
+   * @throws RegistryError DIGEST_MISMATCH or BLOB_MISSING naming the blob; SIGNATURE_REQUIRED, SIGNATURE_INVALID
+   */
   async materialise (name: string, version: string): Promise<Materialised> {
     const { digest } = requireVersion(this.#parts.database, name, version)
+    await this.signing.admit(digest, `${name}:${version}`)
     return await this.#cache.get(digest, `${name}:${version}`)
   }
 
@@ -203,6 +217,33 @@ export class Registry {
 
   close (): void {
     this.#parts.database.$client.close()
+  }
+
+  #createSigning ({ dataDir, signaturePolicy = 'off', signatureKeys = null }: RegistryOptions): Signing {
+    const { layout, temporary, lock, storage } = this.#parts
+    return new Signing({
+      layout,
+      keepBlobs: async (work) => {
+        const hold = storage.hold()
+        try {
+          await hold.take()
+          await work()
+        } finally {
+          hold.release()
+        }
+      },
+      referrers: new ReferrerStore({
+        layout,
+        temporary,
+        amendIndex: (amend) => withLock(lock, INDEX_LOCK_TIMEOUT_MS, () => this.#writeIndex(amend))
+      }),
+      trust: new TrustStore(join(resolve(dataDir), 'trust.json'), temporary, lock),
+      audit: this.#audit,
+      now: this.#now,
+      warn: this.#warn,
+      policy: signaturePolicy,
+      allowedKeys: signatureKeys
+    })
   }
 
   #refreshIndex (): void {

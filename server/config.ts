@@ -1,6 +1,7 @@
 import { homedir } from 'node:os'
 import { Type, type Static } from 'typebox'
 import { Value } from 'typebox/value'
+import { SIGNATURE_POLICIES } from '../registry/signing/policy.js'
 
 /** Every setting of `gauntlet serve`; an environment variable is the key in capitals behind `GAUNTLET_`. */
 export const ConfigSchema = Type.Object({
@@ -34,6 +35,14 @@ export const ConfigSchema = Type.Object({
   }),
   registryPollMs: Type.Integer({
     minimum: 10, maximum: 60_000, default: 200, description: 'how often changes by other processes are looked for, ms'
+  }),
+  signaturePolicy: Type.Union(SIGNATURE_POLICIES.map((policy) => Type.Literal(policy)), {
+    default: 'off', description: 'what becomes of versions without a valid signature: off, warn or require'
+  }),
+  signatureKeys: Type.String({
+    pattern: '^(trusted|[0-9a-f]{64}(,[0-9a-f]{64})*)$',
+    default: 'trusted',
+    description: 'whose signatures count: trusted (every key of the trust store), or fingerprints of some of them, with commas between'
   }),
   analysisIntervalMs: Type.Integer({
     minimum: 10, maximum: 1_000, default: 250, description: 'how often open rollouts are looked at, ms'

@@ -32,9 +32,7 @@ export interface Gateway {
  */
 export async function startGateway (config: Config, log: Log): Promise<Gateway> {
   const now = Date.now
-  const registry = Registry.open({
-    dataDir: config.dataDir, now, newId: () => randomBytes(5).toString('hex'), verdictsMax: config.verdictsMax
-  })
+  const registry = openRegistry(config, now, log)
   const traffic = await TrafficLog.open({
     dataDir: config.dataDir, flushMs: config.trafficFlushMs, queueMax: config.trafficQueueMax, now
   })
@@ -96,6 +94,19 @@ export async function startGateway (config: Config, log: Log): Promise<Gateway> 
     registry.close()
   }
   return { app, url: urlOf(app, config.host), settled, close }
+}
+
+function openRegistry (config: Config, now: () => number, log: Log): Registry {
+  const { dataDir, verdictsMax, signaturePolicy, signatureKeys } = config
+  return Registry.open({
+    dataDir,
+    now,
+    newId: () => randomBytes(5).toString('hex'),
+    verdictsMax,
+    signaturePolicy,
+    signatureKeys: signatureKeys === 'trusted' ? null : signatureKeys.split(','),
+    warn: (message) => { log('warn', message, {}) }
+  })
 }
 
 interface Watched { registry: Registry, fleet: Fleet, controller: RolloutController, traffic: TrafficLog, log: Log }

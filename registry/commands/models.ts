@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { Serving } from '../serving.js'
+import { describeReport, type SignatureReport } from '../signing/signing.js'
 import { formatTable } from '../table.js'
 import type { ModelSummary, VersionDetail } from '../versions.js'
 import { withRegistry, type RegistryCommandsContext } from './context.js'
@@ -21,19 +22,20 @@ export function addModels (program: Command, { open, print }: RegistryCommandsCo
 /** `gauntlet show`. */
 export function addShow (program: Command, { open, print }: RegistryCommandsContext): void {
   program.command('show')
-    .description('show one version: digest, aliases, inputs, outputs')
+    .description('show one version: digest, aliases, signature, inputs, outputs')
     .argument('<reference>', 'name (its champion), name:version or name@alias')
     .action(async (reference: string) => {
-      await withRegistry(open, (registry) => {
+      await withRegistry(open, async (registry) => {
         const { name, version } = registry.resolve(reference)
         const detail = registry.show(name, version)
-        print(detail, () => describeVersion(detail))
+        const signature = await registry.signing.report(detail.digest)
+        print({ ...detail, signature }, () => describeVersion(detail, signature))
       })
     })
 }
 
 /** One version as lines of text. */
-export function describeVersion (detail: VersionDetail): string {
+export function describeVersion (detail: VersionDetail, signature: SignatureReport): string {
   const specs = (kind: string, list: Serving['inputs']) =>
     list.map(({ name, datatype, shape }) => [kind, `${name} ${datatype} [${shape.join()}]`])
   return formatTable([
@@ -43,6 +45,7 @@ export function describeVersion (detail: VersionDetail): string {
     ['task', detail.task],
     ['size', `${detail.sizeBytes} bytes`],
     ['published', timeOf(detail.createdAt)],
+    ['signature', describeReport(signature)],
     ...specs('input', detail.inputs),
     ...specs('output', detail.outputs)
   ])

@@ -1,6 +1,10 @@
 import { Option, type Command } from 'commander'
 import { CHAMPION } from '../aliases.js'
 import type { PublishRequest } from '../publish.js'
+import { passphraseFrom, passphraseOption } from '../signing/commands.js'
+import { loadPrivateKey } from '../signing/keys.js'
+import { SIGNATURE_POLICIES, stricter, type SignaturePolicy } from '../signing/policy.js'
+import { describeReport, UNSIGNED } from '../signing/signing.js'
 import { TASKS, type Serving } from '../serving.js'
 import { parseSeconds, withRegistry, type RegistryCommandsContext } from './context.js'
 import { describeVersion } from './models.js'
@@ -13,6 +17,9 @@ interface PublishFlags {
   readonly task?: Serving['task']
   readonly reason?: string
   readonly sourceDateEpoch?: number
+  readonly key?: string
+  readonly passphraseEnv?: string
+  readonly signaturePolicy?: SignaturePolicy
 }
 
 /** `gauntlet publish`. The program must not have a `--version` option of its own, which would swallow this one. */
@@ -27,11 +34,18 @@ export function addPublish (program: Command, { open, inspect, actor, print, war
     .option('--reason <text>', 'why, for the audit trail')
     .addOption(new Option('--source-date-epoch <seconds>', 'creation time to write into the artifact')
       .env('SOURCE_DATE_EPOCH').argParser(parseSeconds))
-    .action(async (path: string, flags: PublishFlags) => {
+    .option('--key <file>', 'sign the version with this private key, PKCS#8 PEM')
+    .addOption(passphraseOption())
+    .addOption(new Option('--signature-policy <policy>', 'refuse, or warn of, a version without a valid signature')
+      .env('GAUNTLET_SIGNATURE_POLICY').choices(SIGNATURE_POLICIES))
+    .action(async (path: string, { key, passphraseEnv, ...flags }: PublishFlags) => {
+      const signing = key === undefined ? {} : { signWith: loadPrivateKey(key, passphraseFrom(passphraseEnv)) }
       await withRegistry(open, async (registry) => {
-        const request: PublishRequest = { path, actor: actor(), ...flags }
-        const { status, detail } = await registry.publish(request, inspect)
-        print({ status, ...detail }, () => `${status} ${nameOf(detail)}\n${describeVersion(detail)}`)
+        const request: PublishRequest = { path, actor: actor(), ...flags, ...signing }
+        const { status, detail, signature = UNSIGNED } = await registry.publish(request, inspect)
+        print({ status, ...detail, signature }, () => `${status} ${nameOf(detail)}\n${describeVersion(detail, signature)}`)
+        const policy = stricter(flags.signaturePolicy ?? 'off', registry.signing.policy())
+        if (policy === 'warn' && signature.state !== 'signed') warn(`${nameOf(detail)} is ${describeReport(signature)}`)
         if (registry.alias(detail.name, CHAMPION) === null) {
           warn(`${detail.name} has no champion yet, so it is only called by version; set the alias champion`)
         }

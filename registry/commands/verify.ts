@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { describeReport, refuseUnsigned } from '../signing/signing.js'
 import { formatTable } from '../table.js'
 import { refuseDamage, type VerifiedBlob } from '../verify.js'
 import { withRegistry, type RegistryCommandsContext } from './context.js'
@@ -7,14 +8,17 @@ import { shortDigest } from './words.js'
 /** `gauntlet verify`. */
 export function addVerify (program: Command, { open, print }: RegistryCommandsContext): void {
   program.command('verify')
-    .description('re-hash every blob of a version')
+    .description('re-hash every blob of a version, and check its signatures')
     .argument('<reference>', 'name:version, name@alias or name (its champion)')
     .action(async (reference: string) => {
       await withRegistry(open, async (registry) => {
         const { name, version } = registry.resolve(reference)
         const result = await registry.verify(name, version)
-        print({ name, version, ...result }, () => describeBlobs(result.blobs))
+        const signature = await registry.signing.report(result.digest)
+        print({ name, version, ...result, signature }, () =>
+          `${describeBlobs(result.blobs)}\n${describeReport(signature)}`)
         refuseDamage(`${name}:${version}`, result)
+        if (registry.signing.policy() === 'require') refuseUnsigned(signature, `${name}:${version}`)
       })
     })
 }

@@ -66,7 +66,8 @@ function addSign (program: Command, { open, actor, print, warn }: RegistryComman
           ? `signed ${name}:${version} by ${fingerprint}`
           : `${name}:${version} is signed by ${fingerprint} already`)
         const known = registry.signing.trust.read().keys.find((candidate) => candidate.fingerprint === fingerprint)
-        if (known?.status !== 'trusted') warn(`this key is not trusted here; trust it with: gauntlet keys trust ${key ?? 'KEY'}.pub`)
+        if (known?.status === 'trusted') return
+        warn(`this key is not trusted here; trust it with: gauntlet keys trust ${key ?? 'KEY'}.pub --name NAME`)
       })
     })
 }

@@ -25,9 +25,13 @@ export interface SignatureReport {
   readonly signatures: readonly SignatureCheck[]
 }
 
+export const UNSIGNED: SignatureReport = { state: 'unsigned', signatures: [] }
+
 export interface SigningContext {
   readonly layout: Layout
   readonly referrers: ReferrerStore
+  /** Runs `work` while nobody collects blobs. */
+  readonly keepBlobs: (work: () => Promise<void>) => Promise<void>
   readonly trust: TrustStore
   readonly audit: AuditStore
   readonly now: () => number
@@ -141,7 +145,7 @@ export class Signing {
 
   /** Refuses a version that comes without any signature before its files are read. @throws as `admit` */
   refuseBare (label: string, policy: SignaturePolicy): void {
-    if (stricter(policy, this.policy()) === 'require') throw refusal({ state: 'unsigned', signatures: [] }, label)
+    if (stricter(policy, this.policy()) === 'require') throw refusal(UNSIGNED, label)
   }
 
   /**
@@ -154,9 +158,11 @@ export class Signing {
     const stored = await this.#context.referrers.list(subject.digest)
     const report = this.#judge([...stored, ...fresh], layers, trust)
     this.#enforce(report, { policy: stricter(policy, this.policy(trust)), digest: subject.digest, label })
+    const signers = new Set(report.signatures.slice(0, stored.length)
+      .flatMap(({ fingerprint, problem }) => problem === null ? [fingerprint] : []))
     for (const { bytes } of fresh) {
       const isThere = stored.some((known) => 'bytes' in known && known.bytes.equals(bytes))
-      if (!isThere) await this.#context.referrers.add(bytes, subject)
+      if (!isThere && !signers.has(parseBundle(bytes).fingerprint)) await this.#context.referrers.add(bytes, subject)
     }
     return report
   }
@@ -168,7 +174,9 @@ export class Signing {
 
   async #add ({ name, version, digest, actor, reason }: SignRequest, bundle: Buffer): Promise<void> {
     const manifest = await this.#context.layout.readDocument(digest, `the manifest of ${name}:${version}`)
-    await this.#context.referrers.add(bundle, { digest, sizeBytes: manifest.length })
+    await this.#context.keepBlobs(async () => {
+      await this.#context.referrers.add(bundle, { digest, sizeBytes: manifest.length })
+    })
     this.#context.audit.append({
       at: this.#context.now(),
       actor,

@@ -89,7 +89,12 @@ export class ReferrerStore {
 
   /** Every signature of a manifest, in the order of index.json; at most a hundred. */
   async list (subject: string): Promise<StoredBundle[]> {
-    const text = this.#context.layout.readIndex()
+    let text: string | null
+    try {
+      text = this.#context.layout.readIndex()
+    } catch (error) {
+      return [{ digest: subject, problem: `index.json cannot be read: ${(error as Error).message}` }]
+    }
     const found: StoredBundle[] = []
     let unknown = 0
     for (const { digest, artifactType, annotations } of entriesOf(text)) {
