@@ -37,7 +37,7 @@ export interface NumericAgreement {
  * @throws EvaluatorError as `countConfusion`
  */
 export function labelAgreement (a: ArrayLike<Label>, b: ArrayLike<Label>): LabelAgreement {
-  const { n, accuracy, kappa, se } = classificationScores(countConfusion(a, b))
+  const { n, accuracy, kappa, se } = classificationScores(countConfusion(a, b, { truth: 'a', predicted: 'b' }))
   return { n, share: accuracy, se: se.accuracy, kappa }
 }
 
@@ -54,8 +54,8 @@ export function numericAgreement (a: ArrayLike<number>, b: ArrayLike<number>): N
   requireFinite('a', a)
   requireFinite('b', b)
   requireSameLength(['a', a], ['b', b])
-  const { n, meanAbsoluteError, bias } = regressionScores(a, b)
   const [spreadA, spreadB] = [spreadOf('a', a), spreadOf('b', b)]
+  const { n, meanAbsoluteError, bias } = regressionScores(a, b)
   const pearson = correlation(a, b, spreadA, spreadB)
   return {
     n,

@@ -1,4 +1,4 @@
-import { EvaluatorError, requireSameLength } from '../errors.js'
+import { EvaluatorError, requireChoice, requireSameLength } from '../errors.js'
 import { groupTies, requireBinary } from './ranking.js'
 
 /** Bins when nothing else is asked for. */
@@ -16,7 +16,8 @@ export interface ProbabilityLosses {
 }
 
 /** Where bins lie: equally wide over 0..1, or with equally many cases. */
-export type Binning = 'equal-width' | 'equal-mass'
+const BINNINGS = ['equal-width', 'equal-mass'] as const
+export type Binning = typeof BINNINGS[number]
 
 /** One bin that is not empty: its cases, their mean predicted probability and their share of positives, both 0..1. */
 export interface CalibrationBin {
@@ -66,13 +67,14 @@ export function probabilityLosses (truth: ArrayLike<number>, probabilities: Arra
  * @param truth 0 or 1 each, at least one
  * @param probabilities equally many, each 0..1
  * @param options `bins` whole, 1..100,000, default 10; `binning` default `equal-width`
- * @throws EvaluatorError EMPTY, LENGTH_MISMATCH, or OUT_OF_RANGE with the place
+ * @throws EvaluatorError EMPTY, LENGTH_MISMATCH, OUT_OF_RANGE with the place, or MALFORMED for another binning
  */
 export function calibration (
   truth: ArrayLike<number>, probabilities: ArrayLike<number>,
   { bins = BINS, binning = 'equal-width' }: { readonly bins?: number, readonly binning?: Binning } = {}
 ): Calibration {
   requireProbabilities(truth, probabilities)
+  requireChoice('binning', binning, BINNINGS)
   if (!(Number.isInteger(bins) && bins >= 1 && bins <= BINS_MAX)) {
     throw new EvaluatorError('OUT_OF_RANGE', 'bins', `expected a whole number from 1 to ${BINS_MAX}, got ${bins}`)
   }
@@ -118,7 +120,7 @@ function requireProbabilities (truth: ArrayLike<number>, probabilities: ArrayLik
   requireSameLength(['truth', truth], ['probabilities', probabilities])
   for (let i = 0; i < probabilities.length; i++) {
     const p = probabilities[i]!
-    if (p >= 0 && p <= 1) continue
+    if (typeof p === 'number' && p >= 0 && p <= 1) continue
     throw new EvaluatorError('OUT_OF_RANGE', `probabilities[${i}]`, `expected a number from 0 to 1, got ${String(p)}`)
   }
 }

@@ -1,4 +1,4 @@
-import { EvaluatorError, requireCount, requireSameLength } from '../errors.js'
+import { EvaluatorError, requireCount, requireList, requireSameLength } from '../errors.js'
 
 /** A class: all labels of a comparison are numbers, or all are strings. */
 export type Label = number | string
@@ -23,15 +23,20 @@ const MATRIX_LABELS_MAX = 2_000
  * code unit. Numbers are never taken for strings of digits. O(n + labels log labels).
  *
  * @param truth, predicted equally many labels, at least one, all numbers or all strings
+ * @param names what errors call the two lists
  * @throws EvaluatorError EMPTY, LENGTH_MISMATCH, NOT_FINITE, or MALFORMED for a label of another kind than the first
  */
-export function countConfusion (truth: ArrayLike<Label>, predicted: ArrayLike<Label>): Confusion {
-  requireCount('truth', truth)
-  requireSameLength(['truth', truth], ['predicted', predicted])
+export function countConfusion (
+  truth: ArrayLike<Label>, predicted: ArrayLike<Label>,
+  names: { readonly truth: string, readonly predicted: string } = { truth: 'truth', predicted: 'predicted' }
+): Confusion {
+  requireCount(names.truth, truth)
+  requireSameLength([names.truth, truth], [names.predicted, predicted])
   const counts = new Map<Label, Map<Label, number>>()
   const kind = typeof truth[0]
   for (let i = 0; i < truth.length; i++) {
-    const [from, to] = [requireLabel('truth', i, truth[i], kind), requireLabel('predicted', i, predicted[i], kind)]
+    const from = requireLabel(names.truth, i, truth[i], kind)
+    const to = requireLabel(names.predicted, i, predicted[i], kind)
     addTo(counts, from, to, 1)
   }
   return confusionOf(counts)
@@ -57,9 +62,12 @@ export function mergeConfusions (one: Confusion, other: Confusion): Confusion {
 
 /**
  * The whole confusion matrix: a row per true label, a column per predicted one, in the order of `labels`. O(labels²).
- * @throws EvaluatorError OUT_OF_RANGE for more than 2,000 labels
+ * @throws EvaluatorError OUT_OF_RANGE for more than 2,000 labels; EMPTY or MALFORMED for counts that
+ * {@link countConfusion} could not have given
  */
-export function confusionMatrix ({ labels, cells }: Confusion): number[][] {
+export function confusionMatrix (confusion: Confusion): number[][] {
+  checkConfusion('confusion', confusion)
+  const { labels, cells } = confusion
   if (labels.length > MATRIX_LABELS_MAX) {
     throw new EvaluatorError('OUT_OF_RANGE', 'labels', `expected at most ${MATRIX_LABELS_MAX}, got ${labels.length}`)
   }
@@ -75,14 +83,19 @@ export function confusionMatrix ({ labels, cells }: Confusion): number[][] {
  * @throws EvaluatorError EMPTY or MALFORMED, naming the place
  */
 export function checkConfusion (argument: string, { labels, cells }: Confusion): void {
+  requireList(`${argument}.labels`, labels)
   requireCount(`${argument}.cells`, cells)
   const isPlace = (place: number): boolean => Number.isInteger(place) && place >= 0 && place < labels.length
-  for (let i = 1; i < labels.length; i++) {
-    if (labels[i - 1]! < labels[i]!) continue
+  const kind = typeof labels[0]
+  for (let i = 0; i < labels.length; i++) {
+    requireLabel(`${argument}.labels`, i, labels[i], kind)
+    if (i === 0 || labels[i - 1]! < labels[i]!) continue
     throw new EvaluatorError('MALFORMED', `${argument}.labels[${i}]`, 'expected labels of one kind, ascending')
   }
   let last = -1
-  cells.forEach(([from, to, count], i) => {
+  cells.forEach((cell, i) => {
+    requireList(`${argument}.cells[${i}]`, cell)
+    const [from, to, count] = cell
     const order = from * labels.length + to
     if (isPlace(from) && isPlace(to) && order > last && Number.isSafeInteger(count) && count > 0) last = order
     else {

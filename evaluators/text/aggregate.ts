@@ -93,7 +93,7 @@ function requireRowNumbers (argument: string, list: ArrayLike<number>, rows: num
 }
 
 function requireConfidence (confidence: number): void {
-  if (confidence > 0 && confidence < 1) return
+  if (typeof confidence === 'number' && confidence > 0 && confidence < 1) return
   throw new EvaluatorError('OUT_OF_RANGE', 'confidence', `expected a number between 0 and 1, got ${confidence}`)
 }
 

@@ -1,4 +1,4 @@
-import { EvaluatorError, requireCount, requireSameLength } from '../errors.js'
+import { EvaluatorError, requireCount, requireList, requireSameLength } from '../errors.js'
 import { countShared, numberTokens } from './overlap.js'
 import { requireReferences, requireText, requireTexts } from './texts.js'
 import { tokenize13a } from './tokenizer-13a.js'
@@ -90,6 +90,7 @@ export function mergeBleuCounts (parts: readonly BleuCounts[]): BleuCounts {
   const totals = new Array<number>(ORDER_MAX).fill(0)
   let candidateLength = 0
   let referenceLength = 0
+  requireList('parts', parts)
   parts.forEach((part, i) => {
     requireCounts(`parts[${i}]`, part)
     for (let n = 0; n < ORDER_MAX; n++) {
@@ -109,7 +110,8 @@ export function mergeBleuCounts (parts: readonly BleuCounts[]): BleuCounts {
 export function scoreBleu (counts: BleuCounts, { effectiveOrder = false }: BleuOptions = {}): BleuScore {
   requireCounts('counts', counts)
   const { matches, totals, candidateLength, referenceLength } = counts
-  const brevityPenalty = candidateLength >= referenceLength ? 1 : Math.exp(1 - referenceLength / candidateLength)
+  const isLong = candidateLength >= referenceLength
+  const brevityPenalty = isLong ? 1 : Math.exp(1 - referenceLength / Math.abs(candidateLength))
   const precisions = new Array<number>(ORDER_MAX).fill(0)
   const base = { matches, totals, candidateLength, referenceLength, precisions, brevityPenalty }
   if (matches.every((count) => count === 0)) return { score: 0, ...base }

@@ -97,6 +97,7 @@ export function countChrf (
  */
 export function mergeChrfCounts (parts: readonly ChrfCounts[]): ChrfCounts {
   requireCount('parts', parts)
+  requireCounts('parts[0]', parts[0]!)
   const orders = parts[0]!.matches.length
   const sums = { matches: zeros(orders), candidates: zeros(orders), references: zeros(orders) }
   parts.forEach((part, i) => {

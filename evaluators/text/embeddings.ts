@@ -1,5 +1,5 @@
-import { requireCount, requireSameLength } from '../errors.js'
-import { writeUnitVector } from './token-embeddings.js'
+import { requireCount, requireList, requireSameLength } from '../errors.js'
+import { requireNumbers, writeUnitVector } from './token-embeddings.js'
 
 /**
  * Cosine of the angle between two vectors, in [-1, 1]; null when one of them is all zeros and has no direction. Numbers
@@ -47,6 +47,7 @@ export interface Coherence {
  * @throws EvaluatorError EMPTY for a vector without numbers, LENGTH_MISMATCH, NOT_FINITE
  */
 export function measureCoherence (embeddings: readonly ArrayLike<number>[]): Coherence {
+  requireList('embeddings', embeddings)
   const units = embeddings.map((vector, i) => {
     requireCount(`embeddings[${i}]`, vector)
     requireSameLength(['embeddings[0]', embeddings[0]!], [`embeddings[${i}]`, vector])
@@ -66,6 +67,7 @@ export function measureCoherence (embeddings: readonly ArrayLike<number>[]): Coh
 
 /** The vector divided by its length; null when it is all zeros. */
 function unitVector (argument: string, vector: ArrayLike<number>): Float64Array | null {
+  requireNumbers(argument, vector)
   const unit = new Float64Array(vector.length)
   return writeUnitVector(argument, vector, 0, vector.length, { values: unit, from: 0, step: 1 }) ? unit : null
 }

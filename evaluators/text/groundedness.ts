@@ -1,6 +1,7 @@
-import { EvaluatorError, requireBetween, requireCount } from '../errors.js'
+import { EvaluatorError, requireBetween, requireCount, requireList } from '../errors.js'
 import { bestCosines, unitVectors, weightedMean, type UnitVectors } from './greedy-matching.js'
 import { relativeWeights, type TokenEmbeddings } from './token-embeddings.js'
+import { requireText } from './texts.js'
 
 /** A sentence of the output that is examined. */
 export interface OutputSentence {
@@ -53,6 +54,7 @@ export function measureGroundedness (
   const { threshold } = options
   requireBetween('threshold', threshold, -1, 1)
   requireCount('passages', passages)
+  requireList('sentences', sentences)
   const vectors = passages.map((passage, i) => unitVectors(`passages[${i}]`, passage, false))
   if (!vectors.some(({ bias }) => bias.includes(0))) {
     throw new EvaluatorError('EMPTY', 'passages', 'expected at least one passage with a token that is not special')
@@ -76,6 +78,7 @@ export function measureGroundedness (
 function measureSupport (
   { text, tokens }: OutputSentence, index: number, passages: readonly UnitVectors[], threshold: number
 ): SentenceSupport {
+  requireText(`sentences[${index}].text`, text)
   const name = `sentences[${index}].tokens`
   const vectors = unitVectors(name, tokens, true)
   const weights = relativeWeights(name, tokens)

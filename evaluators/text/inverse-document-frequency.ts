@@ -1,4 +1,4 @@
-import { EvaluatorError, requireCount } from '../errors.js'
+import { EvaluatorError, requireCount, requireList } from '../errors.js'
 
 /** How common token ids are in a set of reference texts. */
 export interface DocumentFrequencies {
@@ -37,6 +37,7 @@ export function idfWeights (ids: ArrayLike<number>, { documents, frequencies }: 
   if (!(Number.isSafeInteger(documents) && documents >= 1)) {
     throw new EvaluatorError('OUT_OF_RANGE', 'documents', `expected a whole number of at least 1, got ${documents}`)
   }
+  requireList('ids', ids)
   const weights = new Float64Array(ids.length)
   for (let t = 0; t < ids.length; t++) {
     requireId('ids', ids, t)
@@ -50,6 +51,7 @@ export function idfWeights (ids: ArrayLike<number>, { documents, frequencies }: 
 }
 
 function distinctIds (argument: string, ids: ArrayLike<number>): Set<number> {
+  requireList(argument, ids)
   const distinct = new Set<number>()
   for (let t = 0; t < ids.length; t++) {
     requireId(argument, ids, t)

@@ -1,4 +1,4 @@
-import { EvaluatorError, requireCount } from '../errors.js'
+import { EvaluatorError, requireCount, requireList } from '../errors.js'
 import { lcsLength } from './lcs.js'
 import { bestByF1, countShared, numberTokens, type PrecisionRecallF1, scoreShared } from './overlap.js'
 import { countUnionHits } from './rouge-lsum.js'
@@ -54,6 +54,10 @@ export function scoreRouge<T extends RougeType> (
 ): Record<T, PrecisionRecallF1> {
   requireCount('references', references)
   requireCount('types', types)
+  for (const [name, text] of [['candidate', candidate], ...references.map((each, r) => [`references[${r}]`, each] as const)] as const) {
+    requireList(`${name}.tokens`, text.tokens)
+    requireList(`${name}.lineEnds`, text.lineEnds)
+  }
   const orders = types.map((type, i) => orderOf(type, `types[${i}]`))
   const orderMax = Math.max(...orders)
   const { sequences, count } = numberTokens([candidate.tokens, ...references.map(({ tokens }) => tokens)])

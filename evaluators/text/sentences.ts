@@ -1,3 +1,5 @@
+import { requireText } from './texts.js'
+
 /** A sentence with its place in the text. */
 export interface Sentence {
   /** Without the white space around it. */
@@ -24,6 +26,7 @@ const ABBREVIATION = new RegExp(`(?:^|[\\s("'“‘])(?:[A-HJ-Z]|${TITLES})\\.[^
  * @throws RangeError when it is not one
  */
 export function splitSentences (text: string, locale = 'en'): Sentence[] {
+  requireText('text', text)
   const sentences: Sentence[] = []
   let start = 0
   for (const { segment, index } of new Intl.Segmenter(locale, { granularity: 'sentence' }).segment(text)) {

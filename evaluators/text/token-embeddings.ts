@@ -1,4 +1,4 @@
-import { EvaluatorError, requireCount, requireFinite } from '../errors.js'
+import { EvaluatorError, requireCount, requireFinite, requireList } from '../errors.js'
 
 /** The vectors of a text's tokens, as an encoder gives them. */
 export interface TokenEmbeddings {
@@ -21,10 +21,11 @@ const SQUARES = { min: 1e-200, max: 1e300 }
  */
 export function packRows (rows: readonly ArrayLike<number>[]): TokenEmbeddings {
   requireCount('rows', rows)
-  const width = rows[0]!.length
   requireCount('rows[0]', rows[0]!)
+  const width = rows[0]!.length
   const values = new Float64Array(rows.length * width)
   rows.forEach((row, i) => {
+    requireNumberTypes(`rows[${i}]`, row)
     if (row.length !== width) {
       throw new EvaluatorError('LENGTH_MISMATCH', `rows[${i}]`, `expected ${width} numbers as in rows[0], got ${row.length}`)
     }
@@ -42,12 +43,15 @@ export function countTokens (argument: string, { values, width, isSpecial, weigh
   if (!(Number.isSafeInteger(width) && width >= 1)) {
     throw new EvaluatorError('OUT_OF_RANGE', `${argument}.width`, `expected a whole number of at least 1, got ${width}`)
   }
+  requireNumbers(`${argument}.values`, values)
   const count = values.length / width
   if (!Number.isInteger(count)) {
     throw new EvaluatorError('LENGTH_MISMATCH', `${argument}.values`, `expected a multiple of the width ${width}, got ${values.length} numbers`)
   }
   for (const [field, list] of [['isSpecial', isSpecial], ['weights', weights]] as const) {
-    if (list === undefined || list.length === count) continue
+    if (list === undefined) continue
+    requireNumbers(`${argument}.${field}`, list)
+    if (list.length === count) continue
     throw new EvaluatorError('LENGTH_MISMATCH', `${argument}.${field}`, `expected one number for each of ${count} tokens, got ${list.length}`)
   }
   return count
@@ -69,6 +73,28 @@ export function relativeWeights (argument: string, tokens: TokenEmbeddings): Flo
     if (weights[t]! > greatest) greatest = weights[t]!
   }
   return Float64Array.from(weights, (weight) => greatest === 0 ? 0 : weight / greatest)
+}
+
+/**
+ * Refuses what is not a list of numbers. What a typed array holds is a number, finite or not, and is seen to later: an
+ * ordinary list may hold null or a flag, which arithmetic takes for 0 or 1. O(1) for typed arrays, else O(n).
+ * @throws EvaluatorError MALFORMED or NOT_FINITE, naming the place
+ */
+export function requireNumbers (argument: string, values: ArrayLike<number>): void {
+  requireList(argument, values)
+  if (!ArrayBuffer.isView(values)) requireFinite(argument, values, 0)
+}
+
+/**
+ * Refuses a list with anything but numbers, which `set` would take for 0 or NaN. O(n).
+ * @throws EvaluatorError MALFORMED
+ */
+function requireNumberTypes (argument: string, row: ArrayLike<number>): void {
+  requireList(argument, row)
+  for (let k = 0; k < row.length; k++) {
+    if (typeof row[k] === 'number') continue
+    throw new EvaluatorError('MALFORMED', `${argument}[${k}]`, `expected a number, got ${String(row[k])}`)
+  }
 }
 
 /** Where a vector goes: number k to `values[from + k · step]`. */

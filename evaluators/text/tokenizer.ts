@@ -1,3 +1,4 @@
+import { requireFlag } from '../errors.js'
 import { stemPorter } from './porter.js'
 import { requireText } from './texts.js'
 
@@ -50,6 +51,7 @@ const stems = new Map<string, string>()
  */
 export function tokenizeRouge (text: string, stem = false): RougeText {
   requireText('text', text)
+  requireFlag('stem', stem)
   const tokens: string[] = []
   const lineEnds: number[] = []
   let start = -1
