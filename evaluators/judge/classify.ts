@@ -1,4 +1,4 @@
-import { EvaluatorError, requireBetween } from '../errors.js'
+import { EvaluatorError, requireBetween, requireChoice, requireFlag, requireList } from '../errors.js'
 import type { Random } from '../statistics/random.js'
 import { centre, commonLanguageEffectSize, meanRatio } from './describe.js'
 import {
@@ -6,13 +6,18 @@ import {
 } from './rank-shift.js'
 
 /** Which way a metric may not move. */
-export type Direction = 'increase' | 'decrease' | 'either'
+const DIRECTIONS = ['increase', 'decrease', 'either'] as const
+export type Direction = typeof DIRECTIONS[number]
 /** What becomes of steps without data: dropped, or counted as 0. */
-export type NanStrategy = 'remove' | 'replace'
-export type EffectMeasure = 'meanRatio' | 'cles'
+const NAN_STRATEGIES = ['remove', 'replace'] as const
+export type NanStrategy = typeof NAN_STRATEGIES[number]
+
+const MEASURES = ['meanRatio', 'cles'] as const
+export type EffectMeasure = typeof MEASURES[number]
 
 /** Kayenta's labels of a metric, and the strict judge's for what cannot be told, `Inconclusive`. */
-export type Classification = 'Pass' | 'High' | 'Low' | 'Nodata' | 'NodataFailMetric' | 'Error' | 'Inconclusive'
+export const CLASSIFICATIONS = ['Pass', 'High', 'Low', 'Nodata', 'NodataFailMetric', 'Error', 'Inconclusive'] as const
+export type Classification = typeof CLASSIFICATIONS[number]
 
 /** What the label of one metric depends on besides its values. */
 export interface MetricRules {
@@ -114,6 +119,7 @@ export function classifyByShift (sides: Sides, rules: ShiftRules, random: Random
  * @throws EvaluatorError NOT_FINITE, OUT_OF_RANGE
  */
 export function classifyByMeans (sides: Sides, rules: MetricRules): MetricClassification {
+  requireMetricRules(rules)
   const missing = classifyMissing(sides, rules, 0)
   if (missing !== null) return missing
   requireMeasurable('experiment', sides.experiment, 1)
@@ -122,14 +128,25 @@ export function classifyByMeans (sides: Sides, rules: MetricRules): MetricClassi
   const label = above > below ? 'High' : 'Low'
   const isAllowed = rules.direction === (label === 'High' ? 'decrease' : 'increase')
   if (above === below || isAllowed) return passing('the means do not differ that way')
-  const deviation = below === 0 ? null : above / below
+  const ratio = above / below
+  const deviation = Number.isFinite(ratio) ? ratio : null
   const reason = `the mean is ${show(above)} against ${show(below)}`
   return { classification: label, critical: rules.critical, deviation, reason, comparison: null }
 }
 
-function requireRules ({ effectSize, tolerance, confidenceLevel }: ShiftRules): void {
+function requireMetricRules ({ direction, nanStrategy, critical, mustHaveData }: MetricRules): void {
+  requireChoice('direction', direction, DIRECTIONS)
+  requireChoice('nanStrategy', nanStrategy, NAN_STRATEGIES)
+  requireFlag('critical', critical)
+  requireFlag('mustHaveData', mustHaveData)
+}
+
+function requireRules (rules: ShiftRules): void {
+  requireMetricRules(rules)
+  const { effectSize, tolerance, confidenceLevel } = rules
+  requireChoice('effectSize.measure', effectSize.measure, MEASURES)
   requireBetween('tolerance', tolerance, 0, Number.MAX_VALUE)
-  if (!(confidenceLevel > 0 && confidenceLevel < 1)) {
+  if (!(typeof confidenceLevel === 'number' && confidenceLevel > 0 && confidenceLevel < 1)) {
     throw new EvaluatorError('OUT_OF_RANGE', 'confidenceLevel', `expected between 0 and 1, got ${confidenceLevel}`)
   }
   for (const name of ['allowedIncrease', 'allowedDecrease', 'criticalIncrease', 'criticalDecrease'] as const) {
@@ -141,6 +158,8 @@ function requireRules ({ effectSize, tolerance, confidenceLevel }: ShiftRules): 
 function classifyMissing (
   { experiment, control }: Sides, rules: MetricRules, deviation: number
 ): MetricClassification | null {
+  requireList('experiment', experiment)
+  requireList('control', control)
   if (experiment.length > 0 && control.length > 0) return null
   if (rules.nanStrategy === 'replace') return passing('missing data counts as 0')
   const isFailure = rules.mustHaveData && !rules.critical
@@ -179,7 +198,8 @@ function measureEffect (sides: Sides, { measure, isSigned }: EffectSizeRules): n
   if (measure === 'cles') return commonLanguageEffectSize(sides)
   if (isSigned !== true) return meanRatio(sides)
   const [above, below] = [centre(sides.experiment).mean, centre(sides.control).mean]
-  return below === 0 ? null : 1 + (above - below) / Math.abs(below)
+  const ratio = 1 + (above - below) / Math.abs(below)
+  return Number.isFinite(ratio) ? ratio : null
 }
 
 /** Each of the equal values with Gaussian noise; a constant 0 gets none. */

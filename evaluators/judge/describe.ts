@@ -79,7 +79,8 @@ export function meanRatio ({ experiment, control }: Sides): number | null {
   requireMeasurable('experiment', experiment, 0)
   requireMeasurable('control', control, 0)
   const [above, below] = [centre(experiment).mean, centre(control).mean]
-  return above === 0 || below === 0 ? null : above / below
+  const ratio = above / below
+  return above === 0 || below === 0 || !Number.isFinite(ratio) ? null : ratio
 }
 
 /**

@@ -60,7 +60,7 @@ export function shiftStatistic (sides: Sides, shift: number, quantile = 0): numb
 export function estimateShift (sides: Sides, confidenceLevel: number): ShiftEstimate {
   const experiment = ascending('experiment', sides.experiment)
   const control = ascending('control', sides.control)
-  if (!(confidenceLevel > 0 && confidenceLevel < 1)) {
+  if (!(typeof confidenceLevel === 'number' && confidenceLevel > 0 && confidenceLevel < 1)) {
     throw new EvaluatorError('OUT_OF_RANGE', 'confidenceLevel', `expected between 0 and 1, got ${confidenceLevel}`)
   }
   const z = normalQuantile((1 - confidenceLevel) / 2)

@@ -39,8 +39,9 @@ export function judgementWindows (schedule: RunSchedule): JudgementWindow[] {
   const { startMs, lifetimeDurationMins: lifetime, beginAfterMins = 0, lookbackMins = 0 } = schedule
   requireBetween('startMs', startMs, -8.64e15, 8.64e15)
   requireBetween('lifetimeDurationMins', lifetime, Number.MIN_VALUE, 5e7)
-  const interval = Math.min(schedule.analysisIntervalMins ?? lifetime, lifetime)
-  requireBetween('analysisIntervalMins', interval, lifetime / 1e6, lifetime)
+  const { analysisIntervalMins = lifetime } = schedule
+  requireBetween('analysisIntervalMins', analysisIntervalMins, lifetime / 1e6, Number.MAX_VALUE)
+  const interval = Math.min(analysisIntervalMins, lifetime)
   requireBetween('beginAfterMins', beginAfterMins, 0, 5e7)
   requireBetween('lookbackMins', lookbackMins, 0, 5e7)
   return Array.from({ length: Math.floor(lifetime / interval + RATIO_GUARD) }, (_, i) => {

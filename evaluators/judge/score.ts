@@ -1,5 +1,6 @@
-import { EvaluatorError, requireBetween, requireFinite } from '../errors.js'
-import type { Classification } from './classify.js'
+import { EvaluatorError, requireBetween, requireChoice, requireFlag, requireList } from '../errors.js'
+import { requireTexts } from '../text/texts.js'
+import { CLASSIFICATIONS, type Classification } from './classify.js'
 
 /** A metric as the scorer sees it; a metric in several groups counts in each. */
 export interface ScoredMetric {
@@ -28,6 +29,8 @@ export type ScoreLabel = 'Pass' | 'Marginal' | 'Fail'
 
 const NO_DATA_SHARE = 0.5
 
+const WEIGHT_MAX = 1e12
+
 /**
  * Score of a judgement as Kayenta's weighted sum: 0 when a metric is critical on its result and not Pass, or when half
  * of the metrics or more are Nodata; otherwise Σ group score · weight / 100, half-up to two decimals. A group scores
@@ -38,14 +41,15 @@ const NO_DATA_SHARE = 0.5
  * negative, Error is outside the score, and without a metric (or all muted) the score is 0.
  *
  * @param metrics the classified metrics
- * @param groupWeights finite numbers by group, per cent
- * @throws EvaluatorError NOT_FINITE for a weight that is not
+ * @param groupWeights by group, per cent, magnitude at most 1e12
+ * @throws EvaluatorError OUT_OF_RANGE for a weight, MALFORMED for a metric
  */
 export function scoreCanary (
   metrics: readonly ScoredMetric[], groupWeights: Readonly<Record<string, number>> = {}
 ): CanaryScore {
   const weights = new Map(Object.entries(groupWeights))
-  for (const [name, weight] of weights) requireFinite(`groupWeights.${name}`, [weight])
+  for (const [name, weight] of weights) requireBetween(`groupWeights.${name}`, weight, -WEIGHT_MAX, WEIGHT_MAX)
+  requireMetrics(metrics)
   const heard = metrics.filter(({ muted }) => muted !== true)
   const groupScores = scoreGroups(heard)
   const zeroedBecause = findZeroing(heard)
@@ -75,6 +79,16 @@ export function requireThresholds ({ pass, marginal }: ScoreThresholds, argument
 /** Whether a label says that nothing is known: it stays outside the score. */
 export function isUnsettled (classification: Classification): boolean {
   return classification === 'Nodata' || classification === 'Error' || classification === 'Inconclusive'
+}
+
+function requireMetrics (metrics: readonly ScoredMetric[]): void {
+  requireList('metrics', metrics)
+  metrics.forEach(({ classification, critical, groups, muted = false }, i) => {
+    requireChoice(`metrics[${i}].classification`, classification, CLASSIFICATIONS)
+    requireFlag(`metrics[${i}].critical`, critical)
+    requireFlag(`metrics[${i}].muted`, muted)
+    requireTexts(`metrics[${i}].groups`, groups)
+  })
 }
 
 function findZeroing (metrics: readonly ScoredMetric[]): CanaryScore['zeroedBecause'] {

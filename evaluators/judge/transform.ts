@@ -1,12 +1,15 @@
-import { EvaluatorError, requireBetween, requireFinite } from '../errors.js'
+import { EvaluatorError, requireBetween, requireFlag, requireList } from '../errors.js'
 import { centre, percentileOfOrdered } from './describe.js'
 import { ascending, requireMeasurable } from './rank-shift.js'
+
+/** A fence this many spreads away stands where no value is. */
+const FACTOR_MAX = 1e100
 
 /** Values beyond either fence are outliers; on a fence they are not. The values' unit. */
 export interface Fences { readonly low: number, readonly high: number }
 
 export interface FenceOptions {
-  /** How many interquartile ranges a fence stands outside its quartile; > 0. */
+  /** How many interquartile ranges a fence stands outside its quartile; > 0, at most 1e100. */
   readonly factor: number
   /** Whether a fence may not stand inside the 1st (99th) percentile; as the judge does it. */
   readonly reducesSensitivity: boolean
@@ -21,6 +24,7 @@ export interface FenceOptions {
  */
 export function quartileFences (values: ArrayLike<number>, { factor, reducesSensitivity }: FenceOptions): Fences {
   requireFactor('factor', factor)
+  requireFlag('reducesSensitivity', reducesSensitivity)
   const ordered = ascending('values', values)
   const [lower, upper] = [percentileOfOrdered(ordered, 25), percentileOfOrdered(ordered, 75)]
   const reach = factor * (upper - lower)
@@ -36,6 +40,7 @@ export function quartileFences (values: ArrayLike<number>, { factor, reducesSens
  */
 export function detectOutliersByQuartiles (values: ArrayLike<number>, options: FenceOptions): boolean[] {
   requireFactor('factor', options.factor)
+  requireList('values', values)
   if (values.length === 0) return []
   const { low, high } = quartileFences(values, options)
   return Array.from(values, (value) => value < low || value > high)
@@ -56,29 +61,46 @@ export function detectOutliersBySigma (values: ArrayLike<number>, k: number): bo
 
 /**
  * The values that are not flagged, in their order. O(n).
- * @throws EvaluatorError LENGTH_MISMATCH unless there is one flag per value
+ * @throws EvaluatorError LENGTH_MISMATCH unless there is one flag per value, OUT_OF_RANGE for what is neither a finite
+ * number nor NaN
  */
 export function removeOutliers (values: ArrayLike<number>, flags: readonly boolean[]): number[] {
+  requireSteps(values)
+  requireList('flags', flags)
+  flags.forEach((flag, i) => requireFlag(`flags[${i}]`, flag))
   if (flags.length !== values.length) {
     throw new EvaluatorError('LENGTH_MISMATCH', 'flags', `expected ${values.length} items as in values, got ${flags.length}`)
   }
   return Array.from(values).filter((_, i) => !flags[i])
 }
 
-/** The values that are numbers, in their order: a step without data (NaN) is dropped. O(n). */
+/**
+ * The values that are numbers, in their order: a step without data (NaN) is dropped. O(n).
+ * @throws EvaluatorError OUT_OF_RANGE for what is neither a finite number nor NaN
+ */
 export function removeNaN (values: ArrayLike<number>): number[] {
+  requireSteps(values)
   return Array.from(values).filter((value) => !Number.isNaN(value))
 }
 
 /**
  * The values with `replacement` where a step has no data (NaN). O(n).
- * @throws EvaluatorError NOT_FINITE when the replacement is not a finite number
+ * @throws EvaluatorError OUT_OF_RANGE when the replacement, or a value other than NaN, is not a finite number
  */
 export function replaceNaN (values: ArrayLike<number>, replacement: number): number[] {
-  requireFinite('replacement', [replacement])
+  requireBetween('replacement', replacement, -Number.MAX_VALUE, Number.MAX_VALUE)
+  requireSteps(values)
   return Array.from(values, (value) => Number.isNaN(value) ? replacement : value)
 }
 
 function requireFactor (argument: string, factor: number): void {
-  requireBetween(argument, factor, Number.MIN_VALUE, Number.MAX_VALUE)
+  requireBetween(argument, factor, Number.MIN_VALUE, FACTOR_MAX)
+}
+
+/** Refuses what is not a list of numbers and steps without data (NaN). */
+function requireSteps (values: ArrayLike<number>): void {
+  requireList('values', values)
+  for (let i = 0; i < values.length; i++) {
+    if (!Number.isNaN(values[i])) requireBetween(`values[${i}]`, values[i]!, -Number.MAX_VALUE, Number.MAX_VALUE)
+  }
 }

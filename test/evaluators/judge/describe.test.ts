@@ -134,7 +134,7 @@ describe('transforms', () => {
   it('drop or replace the steps without data', () => {
     expect(removeNaN([NaN, 1, NaN, 0])).toEqual([1, 0])
     expect(replaceNaN(Float64Array.of(NaN, 1), -2.5)).toEqual([-2.5, 1])
-    expect(() => replaceNaN([1], NaN)).toThrow(fault('replacement[0]') as Error)
+    expect(() => replaceNaN([1], NaN)).toThrow(fault('replacement') as Error)
   })
 
   it('drop what is flagged', () => {

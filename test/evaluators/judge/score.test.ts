@@ -72,7 +72,7 @@ describe('scoreCanary', () => {
   })
 
   it('refuses a weight that is not a number', () => {
-    expect(() => scoreCanary([metric('Pass')], { g: NaN })).toThrow(/^groupWeights\.g\[0\]: expected a finite number/)
+    expect(() => scoreCanary([metric('Pass')], { g: NaN })).toThrow(/^groupWeights\.g: expected a number/)
   })
 })
 
