@@ -53,8 +53,11 @@ type Conclusion = Pick<Verdict, 'decision' | 'rule' | 'reason'>
  * Levels, all anytime-valid so that looking often costs nothing: lower bounds at alpha, since a promotion needs every
  * critical metric (intersection-union test, Berger 1982); upper bounds at alpha / critical metrics, since any of them
  * can roll back; superiority at alpha / primaries (Bonferroni). Monitor metrics are reported and decide nothing. Pure:
- * equal arguments give equal bytes of JSON; every number is finite or null. Never throws: a metric that cannot be
- * computed is inconclusive with the cause in its reason. O(metrics · strata).
+ * equal arguments give equal bytes of JSON; every number is finite or null. A metric that cannot be computed, or any
+ * under a spec whose alpha or planned samples are out of range, is inconclusive with the cause in its reason.
+ * O(metrics · strata).
+ *
+ * @throws EvaluatorError MALFORMED when the spec's metrics are not a list, for nothing else
  */
 export function decide (spec: AnalysisSpec, evidence: Evidence): Verdict {
   const levels = levelsOf(spec)

@@ -22,10 +22,11 @@ export function eventShareEffect (
   if (counted === 0) return { unmet: 'no event in either arm yet, so their ratio cannot be told', gates }
   const ratioAt = ratiosOf(stages)
   const whole = ratioAt(options.alpha)
-  if (Number.isNaN(whole.lower)) return { unmet: 'no single ratio of the rates agrees with all stages', gates }
+  const { estimate } = whole
+  if (estimate === null || Number.isNaN(whole.lower)) return { unmet: 'no single ratio of the rates agrees with all stages', gates }
   return {
     estimator: 'event-share',
-    estimate: sign * (whole.estimate - 1),
+    estimate: sign * (estimate - 1),
     units,
     lower: (level) => sign > 0 ? ratioAt(level).lower - 1 : 1 - ratioAt(level).upper,
     upper: (level) => sign > 0 ? ratioAt(level).upper - 1 : 1 - ratioAt(level).lower,

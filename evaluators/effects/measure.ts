@@ -94,9 +94,12 @@ function sampleGates (n: Counts, metric: MetricSpec, options: EffectOptions): Ga
   return (['challenger', 'champion'] as const).map((arm) => gateOf(`${arm} samples at this weight`, n[arm], need))
 }
 
-/** Even without a minimum one sample is needed: nothing can be said of an arm that has shown nothing. */
+/**
+ * Even with a minimum of 0 one sample is needed: nothing can be said of an arm that has shown nothing. A minimum that
+ * is no number (null in a stored spec) is NaN, which is never met.
+ */
 function samplesMin ({ heavyTailed = false }: MetricSpec, { minSamples }: EffectOptions): number {
-  return Math.max(1, minSamples, heavyTailed ? HEAVY_TAIL_MIN : 0)
+  return typeof minSamples === 'number' ? Math.max(1, minSamples, heavyTailed ? HEAVY_TAIL_MIN : 0) : NaN
 }
 
 function isQuantile ({ source, limitMs, transform }: MetricSpec): boolean {

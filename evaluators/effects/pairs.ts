@@ -1,12 +1,14 @@
 import { EvaluatorError } from '../errors.js'
 import { EmpiricalBernstein, type EmpiricalBernsteinJson } from '../statistics/empirical-bernstein.js'
-import { clusterVariance, requestVariance, varianceOfMean, type MomentsSummary } from '../statistics/moments.js'
+import {
+  clusterVariance, requestVariance, requireMoments, varianceOfMean, type MomentsSummary
+} from '../statistics/moments.js'
+import { requirePairMoments } from '../statistics/pair-moments.js'
 import { ratioMean } from '../statistics/ratio.js'
 import { samplesToDecide } from '../statistics/power.js'
 import type { MetricSpec, PairEvidence } from '../verdict/spec.js'
 import { gateOf, isRelative, signOf, type Effect, type EffectOptions, type Question, type Unmet } from './effect.js'
 import { isClearOfZero } from './means.js'
-import { requireMoments, requirePairMoments } from './reading.js'
 import { sequenceEffect } from './sequence.js'
 
 /** Pairs from which on the asymptotic sequence is trusted with bounded scores. */

@@ -1,6 +1,6 @@
 import { EvaluatorError } from '../errors.js'
-import { NO_MOMENTS, type MomentsSummary } from '../statistics/moments.js'
-import { NO_PAIR_MOMENTS, type PairMomentsSummary } from '../statistics/pair-moments.js'
+import { NO_MOMENTS, requireMoments, type MomentsSummary } from '../statistics/moments.js'
+import { NO_PAIR_MOMENTS, requirePairMoments, type PairMomentsSummary } from '../statistics/pair-moments.js'
 import type { ArmEvidence, Evidence, Stratum } from '../verdict/spec.js'
 import type { Counts, MomentsStratum } from './effect.js'
 
@@ -88,47 +88,4 @@ export function totals (strata: readonly Counted[]): Counts {
 export function currentShare ({ strata, stage }: Evidence): number | null {
   const share = (strata.find((stratum) => stratum.stage === stage)?.weightBps ?? 0) / 10_000
   return share > 0 && share < 1 ? share : null
-}
-
-/** @throws EvaluatorError MALFORMED or NOT_FINITE when the summary is not what a sample can have */
-export function requireMoments (argument: string, summary: MomentsSummary): void {
-  const { n, mean, m2, sum, clusters } = summary
-  const { clusterSumSquares, clusterSumProducts, clusterCountSquares, clusterShift = 0 } = summary
-  requireFinite(argument, 'n', n)
-  requireFinite(argument, 'mean', mean)
-  requireFinite(argument, 'm2', m2)
-  requireFinite(argument, 'sum', sum)
-  requireFinite(argument, 'clusters', clusters)
-  requireFinite(argument, 'clusterSumSquares', clusterSumSquares)
-  requireFinite(argument, 'clusterSumProducts', clusterSumProducts)
-  requireFinite(argument, 'clusterCountSquares', clusterCountSquares)
-  requireFinite(argument, 'clusterShift', clusterShift)
-  requireWhole(argument, 'n', n)
-  requireWhole(argument, 'clusters', clusters)
-  if (m2 < 0) throw new EvaluatorError('MALFORMED', `${argument} m2`, `expected at least 0, got ${m2}`)
-}
-
-/** @throws EvaluatorError MALFORMED or NOT_FINITE when the summary is not what a sample can have */
-export function requirePairMoments (argument: string, { n, meanY, meanX, m2Y, m2X, coXY }: PairMomentsSummary): void {
-  requireFinite(argument, 'n', n)
-  requireFinite(argument, 'meanY', meanY)
-  requireFinite(argument, 'meanX', meanX)
-  requireFinite(argument, 'm2Y', m2Y)
-  requireFinite(argument, 'm2X', m2X)
-  requireFinite(argument, 'coXY', coXY)
-  requireWhole(argument, 'n', n)
-  if (m2Y < 0 || m2X < 0) {
-    throw new EvaluatorError('MALFORMED', argument, `expected m2Y and m2X of at least 0, got ${m2Y} and ${m2X}`)
-  }
-}
-
-/** Field by field and without a list of them: this runs for every arm of every stratum of every metric. */
-function requireFinite (argument: string, field: string, value: number): void {
-  if (Number.isFinite(value)) return
-  throw new EvaluatorError('NOT_FINITE', `${argument} ${field}`, `expected a finite number, got ${String(value)}`)
-}
-
-function requireWhole (argument: string, field: string, value: number): void {
-  if (Number.isInteger(value) && value >= 0) return
-  throw new EvaluatorError('MALFORMED', `${argument} ${field}`, `expected a whole number of at least 0, got ${value}`)
 }

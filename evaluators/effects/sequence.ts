@@ -43,8 +43,11 @@ export function sequenceEffect (parts: SequenceParts, options: EffectOptions): E
     units,
     lower: (alpha) => scale.toEffect(signed - half(alpha)),
     upper: (alpha) => scale.toEffect(signed + half(alpha)),
-    anytimeP: (reference) => orNull(
-      anytimeP({ se, n: units, alpha: options.alpha, plannedSamples }, signed, scale.fromEffect(reference)).p),
+    anytimeP: (reference) => {
+      const truth = scale.fromEffect(reference)
+      if (!Number.isFinite(truth)) return 0
+      return orNull(anytimeP({ se, n: units, alpha: options.alpha, plannedSamples }, signed, truth).p)
+    },
     unitsUntil: (question) => untilGap(scale, question, perUnit, plannedSamples),
     gates,
     note

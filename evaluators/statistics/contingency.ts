@@ -1,4 +1,4 @@
-import { EvaluatorError, requireCount, requireSameLength } from '../errors.js'
+import { EvaluatorError, requireCount, requireList, requireSameLength } from '../errors.js'
 import { chiSquareUpper } from './special.js'
 
 /**
@@ -126,10 +126,12 @@ function hypergeometricWeights (row: number, column: number, total: number): Flo
 }
 
 function fourCells (table: CountTable): readonly [number, number, number, number] {
+  requireList('table', table)
   if (table.length !== 2) {
     throw new EvaluatorError('LENGTH_MISMATCH', 'table', `expected 2 rows, got ${table.length}`)
   }
   table.forEach((row, i) => {
+    requireList(`table[${i}]`, row)
     if (row.length !== 2) {
       throw new EvaluatorError('LENGTH_MISMATCH', `table[${i}]`, `expected 2 counts, got ${row.length}`)
     }

@@ -1,4 +1,5 @@
-import type { PairMomentsSummary } from './pair-moments.js'
+import { finiteOr, requireBetween, requireList } from '../errors.js'
+import { requirePairMoments, type PairMomentsSummary } from './pair-moments.js'
 import { difference, type ArmMean, type Estimate } from './strata.js'
 
 /** Both arms' moments of the metric (y) and of a covariate known before the arm was chosen (x). */
@@ -23,14 +24,18 @@ export interface CovariateAdjustment extends Estimate {
  *
  * @param groups arms, or arms of all strata
  * @returns units of y per unit of x; null when the covariate is constant within every group, so that it says nothing
+ * @throws EvaluatorError NOT_FINITE, MALFORMED or OUT_OF_RANGE for moments that no sample gives
  */
 export function pooledTheta (groups: readonly PairMomentsSummary[]): number | null {
   let [covariance, variance] = [0, 0]
-  for (const { coXY, m2X } of groups) {
+  requireList('groups', groups)
+  for (const group of groups) {
+    requirePairMoments('groups', group)
+    const { coXY, m2X } = group
     covariance += coXY
     variance += m2X
   }
-  return variance > 0 ? covariance / variance : null
+  return variance > 0 ? finiteOr('groups', covariance / variance) : null
 }
 
 /**
@@ -40,12 +45,17 @@ export function pooledTheta (groups: readonly PairMomentsSummary[]): number | nu
  * @param group at least two units for a variance
  * @param theta units of y per unit of x, see {@link pooledTheta}
  * @param centre the same for all groups that are compared; the mean of x over all of them keeps the level of y
- * @returns variance NaN below two units, as everywhere in strata
+ * @returns variance NaN (cannot be told) below two units, as everywhere in strata
+ * @throws EvaluatorError NOT_FINITE, MALFORMED or OUT_OF_RANGE, also when the result leaves the range of a number
  */
 export function adjustedMean (group: PairMomentsSummary, theta: number, centre: number): ArmMean {
   const { n, meanY, meanX, m2Y, m2X, coXY } = group
+  requirePairMoments('group', group)
+  requireBetween('theta', theta, -Number.MAX_VALUE, Number.MAX_VALUE)
+  requireBetween('centre', centre, -Number.MAX_VALUE, Number.MAX_VALUE)
   const m2 = Math.max(0, m2Y - 2 * theta * coXY + theta * theta * m2X)
-  return { n, mean: meanY - theta * (meanX - centre), varianceOfMean: n < 2 ? NaN : m2 / (n - 1) / n }
+  const mean = finiteOr('theta', meanY - theta * (meanX - centre))
+  return { n, mean, varianceOfMean: n < 2 ? NaN : finiteOr('theta', m2 / (n - 1) / n) }
 }
 
 /**
@@ -56,8 +66,11 @@ export function adjustedMean (group: PairMomentsSummary, theta: number, centre: 
  *
  * @param arms moments of both arms, y the metric and x the covariate
  * @returns null when an arm has fewer than two units, or the covariate is constant: use the raw means then
+ * @throws EvaluatorError as {@link adjustedMean}
  */
 export function adjustForCovariate ({ champion, challenger }: CovariateArms): CovariateAdjustment | null {
+  requirePairMoments('champion', champion)
+  requirePairMoments('challenger', challenger)
   if (champion.n < 2 || challenger.n < 2) return null
   const theta = pooledTheta([champion, challenger])
   if (theta === null) return null

@@ -1,13 +1,16 @@
-import { EvaluatorError, requireBetween } from '../errors.js'
+import { EvaluatorError, requireBetween, requireList } from '../errors.js'
 import { requireInside } from './open-interval.js'
 
 /** What an empirical-Bernstein sequence is set up with, before its first value. */
 export interface EmpiricalBernsteinOptions {
-  /** Error level of the two-sided sequence, 0 < alpha < 1; 0.05 unless given. */
+  /** Error level of the two-sided sequence, 1e-300 < alpha < 1; 0.05 unless given. */
   readonly alpha?: number
-  /** Largest bet λ, 0 < lambdaCap < 1; 0.5 unless given. */
+  /** Largest bet λ, 1e-100 < lambdaCap < 1; 0.5 unless given. */
   readonly lambdaCap?: number
-  /** Least and greatest possible value, finite, min < max; 0 and 1 unless given (−1 and 1 for paired differences). */
+  /**
+   * Least and greatest possible value, min < max, at most 1e150 apart; 0 and 1 unless given (−1 and 1 for paired
+   * differences).
+   */
   readonly min?: number
   readonly max?: number
 }
@@ -44,6 +47,9 @@ export interface EmpiricalBernsteinInterval {
   readonly sumLambda: number
 }
 
+/** Bounds of the set-up: beyond, the width of the interval leaves the range of a number. */
+const [ALPHA_MIN, LAMBDA_MIN, RANGE_MAX] = [1e-300, 1e-100, 1e150]
+
 const SUMS = ['sum', 'squares', 'bets', 'bettedSum', 'penalty'] as const
 
 /**
@@ -74,9 +80,9 @@ export class EmpiricalBernstein {
    * of some length
    */
   constructor ({ alpha = 0.05, lambdaCap = 0.5, min = 0, max = 1 }: EmpiricalBernsteinOptions = {}) {
-    requireInside('alpha', alpha, 0, 1)
-    requireInside('lambdaCap', lambdaCap, 0, 1)
-    if (!(max > min && Number.isFinite(max - min))) {
+    requireInside('alpha', alpha, ALPHA_MIN, 1)
+    requireInside('lambdaCap', lambdaCap, LAMBDA_MIN, 1)
+    if (!(Number.isFinite(min) && Number.isFinite(max) && max > min && max - min <= RANGE_MAX)) {
       throw new EvaluatorError('OUT_OF_RANGE', 'max', `expected a range of finite length above min ${min}, got ${max}`)
     }
     this.#options = { alpha, lambdaCap, min, max }
@@ -209,6 +215,7 @@ export function empiricalBernsteinInterval (
 ): EmpiricalBernsteinInterval {
   const sequence = new EmpiricalBernstein(options)
   const { min = 0, max = 1 } = options
+  requireList('values', values)
   for (let i = 0; i < values.length; i++) {
     requireBetween(`values[${i}]`, values[i]!, min, max)
     sequence.add(values[i]!)

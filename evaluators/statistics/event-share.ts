@@ -1,4 +1,4 @@
-import { EvaluatorError, requireBetween } from '../errors.js'
+import { EvaluatorError, requireBetween, requireList } from '../errors.js'
 import { requireInside } from './open-interval.js'
 import { boundary } from './roots.js'
 import { lnBeta } from './special.js'
@@ -9,18 +9,25 @@ import { lnBeta } from './special.js'
  */
 const CONCENTRATION = 10
 
+/** Beyond, the prior is one that no number can tell from none, or from certainty. */
+const CONCENTRATION_RANGE = { min: 1e-6, max: 1e12 } as const
+
+/** Greatest |ln ratio| that is asked about: a ratio of 10^±300. */
+const LN_RATIO_MAX = 700
+
 /** Events of both arms while the challenger's share of the traffic was `share` (0 < share < 1). */
 export interface EventStratum { readonly champion: number, readonly challenger: number, readonly share: number }
 
 /**
- * Rates' ratio r = challenger / champion: the estimate, and the interval of ratios not refuted; upper may be Infinity.
+ * Rates' ratio r = challenger / champion: the estimate (null without any event; Infinity when all fell on the
+ * challenger), and the interval of ratios not refuted; upper may be Infinity.
  */
-export interface RatioInterval { readonly estimate: number, readonly lower: number, readonly upper: number }
+export interface RatioInterval { readonly estimate: number | null, readonly lower: number, readonly upper: number }
 
 export interface EventShareOptions {
   /** Error level of the two-sided interval, 0 < alpha < 1; 0.05 unless given. */
   readonly alpha?: number
-  /** Weight of the prior in events, finite and > 0; 10 unless given. */
+  /** Weight of the prior in events, 1e-6..1e12; 10 unless given. */
   readonly concentration?: number
   /** Smallest p so far, 0..1; 1 at the first look. */
   readonly pBefore?: number
@@ -48,15 +55,15 @@ export interface EventShareResult {
  * NeurIPS. O(strata).
  *
  * @param strata counts and shares; events are integers >= 0
- * @param lnRatio natural logarithm of the hypothesised ratio, finite
- * @param concentration weight c of the prior in events, finite and > 0
+ * @param lnRatio natural logarithm of the hypothesised ratio, −700..700
+ * @param concentration weight c of the prior in events, 1e-6..1e12
  * @throws EvaluatorError OUT_OF_RANGE when a count is not an integer >= 0, a share is not strictly between 0 and 1, or
  * another argument is out of range
  */
 export function logEvidence (
   strata: readonly EventStratum[], lnRatio: number, concentration: number = CONCENTRATION
 ): number {
-  if (!Number.isFinite(lnRatio)) throw new EvaluatorError('OUT_OF_RANGE', 'lnRatio', `must be finite, got ${lnRatio}`)
+  requireBetween('lnRatio', lnRatio, -LN_RATIO_MAX, LN_RATIO_MAX)
   return mixture(strata, concentration) + cost(splitsOf(strata), lnRatio)
 }
 
@@ -65,9 +72,9 @@ export function logEvidence (
  * one-sided bound at level a is the bound of the interval at alpha = 2a. By bisection on ln r, in which the log
  * e-value is convex. O(strata · 100).
  *
- * @param strata counts and shares; without any event the interval is [0, Infinity] and the estimate NaN
+ * @param strata counts and shares; without any event the interval is [0, Infinity] and the estimate null
  * @param alpha 0 < alpha < 1
- * @param concentration weight c of the prior in events, finite and > 0
+ * @param concentration weight c of the prior in events, 1e-6..1e12
  * @returns null when no single ratio agrees with all strata
  * @throws EvaluatorError as {@link logEvidence}, or OUT_OF_RANGE when alpha is outside (0, 1)
  */
@@ -78,7 +85,7 @@ export function ratioInterval (
   const limit = -Math.log(alpha) - mixture(strata, concentration)
   const champion = strata.reduce((sum, stratum) => sum + stratum.champion, 0)
   const challenger = strata.reduce((sum, stratum) => sum + stratum.challenger, 0)
-  if (champion + challenger === 0) return { estimate: NaN, lower: 0, upper: Infinity }
+  if (champion + challenger === 0) return { estimate: null, lower: 0, upper: Infinity }
   const splits = splitsOf(strata)
   const isInside = (lnRatio: number): boolean => cost(splits, lnRatio) < limit
   if (challenger === 0) {
@@ -117,7 +124,7 @@ export function compareEventShares (
     logE,
     pThisLook,
     p: Math.min(pBefore, pThisLook),
-    ratio: found === null || Number.isNaN(found.estimate) ? null : found.estimate,
+    ratio: found === null ? null : found.estimate,
     interval: found === null ? null : { lower: found.lower, upper: found.upper }
   }
 }
@@ -138,13 +145,12 @@ export function eventShareAt (ratio: number, share: number): number {
 
 /** The part of the log e-value that does not depend on the ratio. */
 function mixture (strata: readonly EventStratum[], concentration: number): number {
-  if (!(concentration > 0 && concentration < Infinity)) {
-    throw new EvaluatorError('OUT_OF_RANGE', 'concentration', `must be finite and above 0, got ${concentration}`)
-  }
-  return strata.reduce((sum, { champion, challenger, share }) => {
-    requireInside('share', share, 0, 1)
-    if (!(Number.isInteger(champion) && champion >= 0 && Number.isInteger(challenger) && challenger >= 0)) {
-      throw new EvaluatorError('OUT_OF_RANGE', 'events', `must be integers >= 0, got ${champion} and ${challenger}`)
+  requireBetween('concentration', concentration, CONCENTRATION_RANGE.min, CONCENTRATION_RANGE.max)
+  requireList('strata', strata)
+  return strata.reduce((sum, { champion, challenger, share }, g) => {
+    requireInside(`strata[${g}].share`, share, 0, 1)
+    if (!(Number.isSafeInteger(champion) && champion >= 0 && Number.isSafeInteger(challenger) && challenger >= 0)) {
+      throw new EvaluatorError('OUT_OF_RANGE', `strata[${g}]`, `events must be integers >= 0, got ${champion} and ${challenger}`)
     }
     const prior = { challenger: share * concentration, champion: (1 - share) * concentration }
     return sum + lnBeta(prior.challenger + challenger, prior.champion + champion) -

@@ -47,7 +47,7 @@ export class LogHistogram {
    * @throws EvaluatorError NOT_FINITE or OUT_OF_RANGE when it is not finite or negative; nothing is changed then
    */
   add (value: number): void {
-    if (!(value >= 0 && value < Infinity)) throw refused(value)
+    if (typeof value !== 'number' || !(value >= 0 && value < Infinity)) throw refused(value)
     const place = this.#buckets.placeOf(value)
     this.#page(place >> PAGE.bits)[place & (PAGE.size - 1)]! += 1
     this.#total += 1

@@ -1,8 +1,8 @@
-import { requireCount, requireSameLength } from '../errors.js'
+import { finiteOr, requireCount, requireSameLength } from '../errors.js'
 import { spreadOf } from './descriptive.js'
 import { requireMagnitudes } from './pair-moments.js'
 import { anytimeP, oneSidedHalfWidth, twoSidedHalfWidth } from './sequences.js'
-import { difference, relativeLift, type ArmMean, type Estimate } from './strata.js'
+import { difference, relativeLift, requireArm, type ArmMean, type Estimate } from './strata.js'
 
 export interface SequenceOptions {
   /** Error level, 0 < alpha < 0.5; 0.05 unless given. */
@@ -54,6 +54,7 @@ export function armMean (values: ArrayLike<number>): ArmMean {
  * @throws EvaluatorError OUT_OF_RANGE when an option is out of range
  */
 export function meanSequence (sample: ArmMean, options: SequenceOptions = {}): MeanSequence | null {
+  requireArm('sample', sample)
   return sequenceOf({ estimate: sample.mean, se: Math.sqrt(sample.varianceOfMean) }, sample.n, options)
 }
 
@@ -87,6 +88,8 @@ export function pairedSequence (
  * @throws EvaluatorError OUT_OF_RANGE when an option is out of range
  */
 export function differenceSequence (arms: TwoArms, options: SequenceOptions = {}): MeanSequence | null {
+  requireArm('champion', arms.champion)
+  requireArm('challenger', arms.challenger)
   return sequenceOf(difference(arms), arms.champion.n + arms.challenger.n, options)
 }
 
@@ -101,6 +104,8 @@ export function differenceSequence (arms: TwoArms, options: SequenceOptions = {}
  */
 export function relativeLiftSequence (arms: TwoArms, options: SequenceOptions = {}): MeanSequence | null {
   const { champion, challenger } = arms
+  requireArm('champion', champion)
+  requireArm('challenger', challenger)
   const own = meanSequence(champion, options)
   const isClear = own === null
     ? champion.varianceOfMean === 0 && champion.mean !== 0
@@ -120,8 +125,8 @@ function sequenceOf (
     se,
     n,
     halfWidth,
-    lower: estimate - halfWidth,
-    upper: estimate + halfWidth,
+    lower: finiteOr('mean', estimate - halfWidth),
+    upper: finiteOr('mean', estimate + halfWidth),
     lowerOneSided: estimate - oneSided,
     upperOneSided: estimate + oneSided,
     ...anytimeP(input, estimate, 0)

@@ -1,4 +1,4 @@
-import { EvaluatorError, requireBetween } from '../errors.js'
+import { EvaluatorError, requireBetween, requireList } from '../errors.js'
 import { compareEventShares, type EventShareResult } from './event-share.js'
 import { requireInside } from './open-interval.js'
 import type { TallyStratum } from './proportions.js'
@@ -31,7 +31,9 @@ export function compareMissingOutcomes (
 ): MissingOutcomesResult {
   requireInside('alpha', alpha, 0, 1)
   requireBetween('pBefore', pBefore, 0, 1)
+  requireList('stages', stages)
   const events = stages.map(({ champion, challenger, share }, g) => {
+    requireInside(`stages[${g}].share`, share, 0, 1)
     for (const { events, n } of [champion, challenger]) {
       if (Number.isSafeInteger(events) && Number.isSafeInteger(n) && events >= 0 && events <= n) continue
       throw new EvaluatorError('OUT_OF_RANGE', `stages[${g}]`, `expected integers 0 <= events <= n, got ${events} of ${n}`)

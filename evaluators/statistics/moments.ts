@@ -1,4 +1,8 @@
-import { EvaluatorError } from '../errors.js'
+import { EvaluatorError, finiteOr, requireBetween } from '../errors.js'
+import { requireFiniteField, requireWhole } from './summary-fields.js'
+
+/** Greatest magnitude of a value: squares of larger ones, summed over clusters, leave the range of a number. */
+const MAGNITUDE_MAX = 1e140
 
 /** Cluster ids are the session buckets of the router, 0..9999; that bounds what an accumulator can hold. */
 export const CLUSTERS_MAX = 10_000
@@ -46,14 +50,15 @@ export class Moments {
   /**
    * Takes in one observation. O(1).
    *
-   * @param value the measurement, finite
+   * @param value the measurement, magnitude at most 1e140
    * @param cluster who made it: the session's bucket, an integer 0..9999
-   * @throws EvaluatorError when the value is not finite or the cluster is not such an integer; nothing is changed then
+   * @throws EvaluatorError NOT_FINITE or OUT_OF_RANGE for the value or the cluster; nothing is changed then
    */
   add (value: number, cluster: number): void {
     if (!Number.isFinite(value)) {
       throw new EvaluatorError('NOT_FINITE', 'value', `an observation must be finite, got ${value}`)
     }
+    if (Math.abs(value) > MAGNITUDE_MAX) requireBetween('value', value, -MAGNITUDE_MAX, MAGNITUDE_MAX)
     if (!(Number.isInteger(cluster) && cluster >= 0 && cluster < CLUSTERS_MAX)) {
       throw new EvaluatorError('OUT_OF_RANGE', 'cluster', `must be an integer from 0 to ${CLUSTERS_MAX - 1}, got ${cluster}`)
     }
@@ -100,8 +105,11 @@ export const NO_MOMENTS: MomentsSummary = new Moments().summary()
 /**
  * The summary of two sets of observations together. Chan, Golub, LeVeque (1983), Am. Stat. 37:242-247. Clusters are
  * taken as different ones: exact when the two sets share none, otherwise a session seen in both counts as two. O(1).
+ * @throws EvaluatorError NOT_FINITE, MALFORMED or OUT_OF_RANGE for a summary that no sample gives
  */
 export function mergeMoments (a: MomentsSummary, b: MomentsSummary): MomentsSummary {
+  requireMoments('a', a)
+  requireMoments('b', b)
   if (a.n === 0) return b
   if (b.n === 0) return a
   const n = a.n + b.n
@@ -111,12 +119,12 @@ export function mergeMoments (a: MomentsSummary, b: MomentsSummary): MomentsSumm
   return {
     n,
     mean: a.mean + delta * (b.n / n),
-    m2: a.m2 + b.m2 + delta * delta * (a.n * b.n / n),
-    sum: a.sum + b.sum,
+    m2: finiteOr('a and b', a.m2 + b.m2 + delta * delta * (a.n * (b.n / n))),
+    sum: finiteOr('a and b', a.sum + b.sum),
     isBinary: a.isBinary && b.isBinary,
     clusters: a.clusters + b.clusters,
-    clusterSumSquares: a.clusterSumSquares + moved.sumSquares,
-    clusterSumProducts: a.clusterSumProducts + moved.sumProducts,
+    clusterSumSquares: finiteOr('a and b', a.clusterSumSquares + moved.sumSquares),
+    clusterSumProducts: finiteOr('a and b', a.clusterSumProducts + moved.sumProducts),
     clusterCountSquares: a.clusterCountSquares + b.clusterCountSquares,
     clusterShift: shift
   }
@@ -145,7 +153,8 @@ export function clusterVariance (summary: MomentsSummary): number {
 
 /**
  * Variance of the mean that the tests use: cluster-robust, and never below the one of independent observations, because
- * few clusters make the robust estimate erratic. Unit squared; NaN below two observations or two clusters. O(1).
+ * few clusters make the robust estimate erratic. Unit squared; NaN, "cannot be told", below two observations or two
+ * clusters, or for a summary that no sample gives: estimators skip it or refuse to answer. O(1).
  */
 export function varianceOfMean (summary: MomentsSummary): number {
   return Math.max(requestVariance(summary), clusterVariance(summary))
@@ -158,4 +167,25 @@ function shiftClusters (summary: MomentsSummary, shift: number): { sumSquares: n
     sumSquares: clusterSumSquares + by * (2 * clusterSumProducts + by * clusterCountSquares),
     sumProducts: clusterSumProducts + by * clusterCountSquares
   }
+}
+
+/** @throws EvaluatorError MALFORMED or NOT_FINITE when the summary is not what a sample can have */
+export function requireMoments (argument: string, summary: MomentsSummary): void {
+  const { n, mean, m2, sum, clusters } = summary
+  const { clusterSumSquares, clusterSumProducts, clusterCountSquares, clusterShift = 0 } = summary
+  requireFiniteField(argument, 'n', n)
+  requireFiniteField(argument, 'mean', mean)
+  requireFiniteField(argument, 'm2', m2)
+  requireFiniteField(argument, 'sum', sum)
+  requireFiniteField(argument, 'clusters', clusters)
+  requireFiniteField(argument, 'clusterSumSquares', clusterSumSquares)
+  requireFiniteField(argument, 'clusterSumProducts', clusterSumProducts)
+  requireFiniteField(argument, 'clusterCountSquares', clusterCountSquares)
+  requireFiniteField(argument, 'clusterShift', clusterShift)
+  requireWhole(argument, 'n', n)
+  requireWhole(argument, 'clusters', clusters)
+  if (typeof summary.isBinary !== 'boolean') {
+    throw new EvaluatorError('MALFORMED', `${argument} isBinary`, `expected true or false, got ${String(summary.isBinary)}`)
+  }
+  if (m2 < 0) throw new EvaluatorError('MALFORMED', `${argument} m2`, `expected at least 0, got ${m2}`)
 }

@@ -1,4 +1,4 @@
-import { EvaluatorError } from '../errors.js'
+import { EvaluatorError, requireList } from '../errors.js'
 
 /**
  * Which null hypotheses fall at level `q`: those whose adjusted p-value is at most q, in input order. O(n).
@@ -9,7 +9,7 @@ import { EvaluatorError } from '../errors.js'
  * @throws EvaluatorError OUT_OF_RANGE or NOT_FINITE, naming the place
  */
 export function rejectAt (adjusted: ArrayLike<number>, q: number): boolean[] {
-  if (!(q > 0 && q < 1)) throw new EvaluatorError('OUT_OF_RANGE', 'q', `expected a number between 0 and 1, got ${q}`)
+  if (!(typeof q === 'number' && q > 0 && q < 1)) throw new EvaluatorError('OUT_OF_RANGE', 'q', `expected a number between 0 and 1, got ${q}`)
   return Array.from(requireProbabilities('adjusted', adjusted), (p) => p <= q)
 }
 
@@ -33,6 +33,7 @@ export function benjaminiHochberg (p: ArrayLike<number>): number[] {
  * @throws EvaluatorError OUT_OF_RANGE or NOT_FINITE, naming the place
  */
 export function benjaminiYekutieli (p: ArrayLike<number>): number[] {
+  requireList('p', p)
   let harmonic = 0
   for (let i = 1; i <= p.length; i++) harmonic += 1 / i
   return stepUp(p, harmonic)
@@ -88,9 +89,10 @@ function ascending (p: ArrayLike<number>): Uint32Array {
 }
 
 function requireProbabilities (argument: string, values: ArrayLike<number>): ArrayLike<number> {
+  requireList(argument, values)
   for (let i = 0; i < values.length; i++) {
     const value = values[i]!
-    if (value >= 0 && value <= 1) continue
+    if (typeof value === 'number' && value >= 0 && value <= 1) continue
     const code = Number.isFinite(value) ? 'OUT_OF_RANGE' : 'NOT_FINITE'
     throw new EvaluatorError(code, `${argument}[${i}]`, `expected a probability from 0 to 1, got ${String(value)}`)
   }

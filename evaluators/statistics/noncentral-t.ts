@@ -20,7 +20,7 @@ const SMALL_SQUARE = 1e-4
  * incomplete beta functions.
  *
  * @param t finite, no unit
- * @param df finite, > 0, not necessarily whole
+ * @param df 1e-100..1e100, not necessarily whole
  * @param delta noncentrality, −2,000..2,000
  * @returns 0..1
  * @throws EvaluatorError NOT_FINITE or OUT_OF_RANGE
@@ -73,8 +73,6 @@ function poissonMean (lambda: number, shift: number, value: (j: number) => numbe
 
 function requireArguments (t: number, df: number, delta: number): void {
   if (!Number.isFinite(t)) throw new EvaluatorError('NOT_FINITE', 't', `expected a finite number, got ${t}`)
-  if (!(df > 0 && Number.isFinite(df))) {
-    throw new EvaluatorError('OUT_OF_RANGE', 'df', `expected a finite number above 0, got ${df}`)
-  }
+  requireBetween('df', df, 1e-100, 1e100)
   requireBetween('delta', delta, -NONCENTRALITY_MAX, NONCENTRALITY_MAX)
 }

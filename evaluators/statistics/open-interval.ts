@@ -5,6 +5,6 @@ import { EvaluatorError } from '../errors.js'
  * @throws EvaluatorError OUT_OF_RANGE, naming `argument`
  */
 export function requireInside (argument: string, value: number, low: number, high: number): void {
-  if (value > low && value < high) return
-  throw new EvaluatorError('OUT_OF_RANGE', argument, `${argument} must lie between ${low} and ${high}, got ${value}`)
+  if (typeof value === 'number' && value > low && value < high) return
+  throw new EvaluatorError('OUT_OF_RANGE', argument, `${argument} must lie between ${low} and ${high}, got ${String(value)}`)
 }

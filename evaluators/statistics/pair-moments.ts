@@ -1,4 +1,5 @@
-import { EvaluatorError, requireCount, requireSameLength } from '../errors.js'
+import { EvaluatorError, finiteOr, requireCount, requireSameLength } from '../errors.js'
+import { requireFiniteField, requireWhole } from './summary-fields.js'
 
 /** Greatest magnitude of a value: the squares of larger ones, summed over many units, leave the range of a number. */
 export const MAGNITUDE_MAX = 1e140
@@ -86,8 +87,11 @@ export function pairMoments (
 /**
  * The summary of two sets of different units together. Chan, Golub, LeVeque (1983), Am. Stat. 37:242-247; for the
  * co-moment Bennett et al. (2009). O(1).
+ * @throws EvaluatorError NOT_FINITE, MALFORMED or OUT_OF_RANGE for a summary that no sample gives
  */
 export function mergePairMoments (a: PairMomentsSummary, b: PairMomentsSummary): PairMomentsSummary {
+  requirePairMoments('a', a)
+  requirePairMoments('b', b)
   if (a.n === 0) return b
   if (b.n === 0) return a
   const n = a.n + b.n
@@ -97,9 +101,9 @@ export function mergePairMoments (a: PairMomentsSummary, b: PairMomentsSummary):
     n,
     meanY: a.meanY + deltaY * (b.n / n),
     meanX: a.meanX + deltaX * (b.n / n),
-    m2Y: a.m2Y + b.m2Y + deltaY * deltaY * weight,
-    m2X: a.m2X + b.m2X + deltaX * deltaX * weight,
-    coXY: a.coXY + b.coXY + deltaX * deltaY * weight
+    m2Y: finiteOr('a and b', a.m2Y + b.m2Y + deltaY * deltaY * weight),
+    m2X: finiteOr('a and b', a.m2X + b.m2X + deltaX * deltaX * weight),
+    coXY: finiteOr('a and b', a.coXY + b.coXY + deltaX * deltaY * weight)
   }
 }
 
@@ -109,7 +113,8 @@ export function mergePairMoments (a: PairMomentsSummary, b: PairMomentsSummary):
  */
 export function requireMagnitudes (argument: string, values: ArrayLike<number>): void {
   for (let i = 0; i < values.length; i++) {
-    if (!(Math.abs(values[i]!) <= MAGNITUDE_MAX)) requireMagnitude(`${argument}[${i}]`, values[i]!)
+    const value = values[i]!
+    if (typeof value !== 'number' || !(Math.abs(value) <= MAGNITUDE_MAX)) requireMagnitude(`${argument}[${i}]`, value)
   }
 }
 
@@ -118,9 +123,23 @@ export function requireMagnitudes (argument: string, values: ArrayLike<number>):
  * @throws EvaluatorError NOT_FINITE or OUT_OF_RANGE
  */
 export function requireMagnitude (argument: string, value: number): void {
-  if (Math.abs(value) <= MAGNITUDE_MAX) return
+  if (typeof value === 'number' && Math.abs(value) <= MAGNITUDE_MAX) return
   if (typeof value !== 'number' || !Number.isFinite(value)) {
     throw new EvaluatorError('NOT_FINITE', argument, `expected a finite number, got ${String(value)}`)
   }
   throw new EvaluatorError('OUT_OF_RANGE', argument, `expected a magnitude of at most ${MAGNITUDE_MAX}, got ${value}`)
+}
+
+/** @throws EvaluatorError MALFORMED or NOT_FINITE when the summary is not what a sample can have */
+export function requirePairMoments (argument: string, { n, meanY, meanX, m2Y, m2X, coXY }: PairMomentsSummary): void {
+  requireFiniteField(argument, 'n', n)
+  requireFiniteField(argument, 'meanY', meanY)
+  requireFiniteField(argument, 'meanX', meanX)
+  requireFiniteField(argument, 'm2Y', m2Y)
+  requireFiniteField(argument, 'm2X', m2X)
+  requireFiniteField(argument, 'coXY', coXY)
+  requireWhole(argument, 'n', n)
+  if (m2Y < 0 || m2X < 0) {
+    throw new EvaluatorError('MALFORMED', argument, `expected m2Y and m2X of at least 0, got ${m2Y} and ${m2X}`)
+  }
 }

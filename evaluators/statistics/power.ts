@@ -1,4 +1,4 @@
-import { EvaluatorError, requireBetween } from '../errors.js'
+import { EvaluatorError, finiteOr, requireBetween } from '../errors.js'
 import { oneSidedHalfWidth, twoSidedHalfWidth, type SequenceInput } from './sequences.js'
 import { normalQuantile } from './special.js'
 
@@ -78,7 +78,7 @@ export function differenceVariance ({ sdChampion, sdChallenger, challengerShare 
   requireBetween('sdChampion', sdChampion, 0, Number.MAX_VALUE)
   requireBetween('sdChallenger', sdChallenger, 0, Number.MAX_VALUE)
   requireBetween('challengerShare', challengerShare, Number.EPSILON, 1 - Number.EPSILON)
-  return sdChallenger ** 2 / challengerShare + sdChampion ** 2 / (1 - challengerShare)
+  return finiteOr('sdChampion and sdChallenger', sdChallenger ** 2 / challengerShare + sdChampion ** 2 / (1 - challengerShare))
 }
 
 /**
@@ -92,7 +92,7 @@ export function daysToCollect (samples: number, collected: number, samplesPerDay
   requireBetween('samples', samples, 0, Number.MAX_VALUE)
   requireBetween('collected', collected, 0, Number.MAX_VALUE)
   requirePositive('samplesPerDay', samplesPerDay)
-  return Math.max(0, samples - collected) / samplesPerDay
+  return finiteOr('samplesPerDay', Math.max(0, samples - collected) / samplesPerDay)
 }
 
 function smallestSample (plan: SequentialPlan, halfWidth: HalfWidth): number | null {
@@ -127,6 +127,6 @@ function reach (plan: Omit<SequentialPlan, 'gap'>, n: number, halfWidth: HalfWid
 }
 
 function requirePositive (argument: string, value: number): void {
-  if (value > 0 && Number.isFinite(value)) return
+  if (Number.isFinite(value) && value > 0) return
   throw new EvaluatorError('OUT_OF_RANGE', argument, `expected a finite number above 0, got ${value}`)
 }

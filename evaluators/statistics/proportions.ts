@@ -1,4 +1,4 @@
-import { EvaluatorError } from '../errors.js'
+import { EvaluatorError, requireList } from '../errors.js'
 import { requireInside } from './open-interval.js'
 import { boundary } from './roots.js'
 import { lnBeta } from './special.js'
@@ -25,7 +25,7 @@ export interface TallyStratum { readonly champion: Tally, readonly challenger: T
  * @throws EvaluatorError OUT_OF_RANGE when the tally is not 0 <= events <= n in integers, or alpha is outside (0, 1)
  */
 export function proportionSequence (tally: Tally, alpha: number): { lower: number, upper: number } {
-  checkTally(tally)
+  checkTally('tally', tally)
   requireInside('alpha', alpha, 0, 1)
   const { events, n } = tally
   if (n === 0) return { lower: 0, upper: 1 }
@@ -50,10 +50,11 @@ export function proportionSequence (tally: Tally, alpha: number): { lower: numbe
  * @throws EvaluatorError OUT_OF_RANGE when a tally is not 0 <= events <= n in integers
  */
 export function stratifiedProportions (strata: readonly TallyStratum[]): StratifiedMeans | null {
-  for (const { champion, challenger } of strata) {
-    checkTally(champion)
-    checkTally(challenger)
-  }
+  requireList('strata', strata)
+  strata.forEach(({ champion, challenger }, g) => {
+    checkTally(`strata[${g}].champion`, champion)
+    checkTally(`strata[${g}].challenger`, challenger)
+  })
   const usable = usableStrata(strata)
   if (usable.length === 0) return null
   const weights = usable.map(({ champion, challenger }) => champion.n + challenger.n)
@@ -70,9 +71,15 @@ export function stratifiedProportions (strata: readonly TallyStratum[]): Stratif
  * Events to expect in the arm that expects fewest if both arms had the same rate: the least over arms of Σ events_g ·
  * (arm's share of the units of stratum g). With one stratum: total events × smaller share. An event is the rarer of
  * the two values over all strata, so that an accuracy of 1 counts like an error rate of 0. Strata that
- * `stratifiedProportions` would skip do not count. O(strata).
+ * `stratifiedProportions` would skip do not count; without any other the answer is 0. O(strata).
+ * @throws EvaluatorError OUT_OF_RANGE when a tally is not 0 <= events <= n in integers
  */
 export function expectedEvents (strata: readonly TallyStratum[]): number {
+  requireList('strata', strata)
+  strata.forEach(({ champion, challenger }, g) => {
+    checkTally(`strata[${g}].champion`, champion)
+    checkTally(`strata[${g}].challenger`, challenger)
+  })
   const usable = usableStrata(strata)
   const events = usable.reduce((sum, { champion, challenger }) => sum + champion.events + challenger.events, 0)
   const units = usable.reduce((sum, { champion, challenger }) => sum + champion.n + challenger.n, 0)
@@ -103,9 +110,9 @@ function pooled (tallies: readonly Tally[], weights: readonly number[]): ArmMean
   return { n, mean, varianceOfMean }
 }
 
-function checkTally ({ events, n }: Tally): void {
-  if (!(Number.isInteger(events) && Number.isInteger(n) && events >= 0 && events <= n)) {
-    throw new EvaluatorError('OUT_OF_RANGE', 'tally', `a tally needs integers 0 <= events <= n, got ${events} of ${n}`)
+function checkTally (argument: string, { events, n }: Tally): void {
+  if (!(Number.isSafeInteger(events) && Number.isSafeInteger(n) && events >= 0 && events <= n)) {
+    throw new EvaluatorError('OUT_OF_RANGE', argument, `a tally needs integers 0 <= events <= n, got ${events} of ${n}`)
   }
 }
 

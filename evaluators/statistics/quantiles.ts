@@ -1,4 +1,4 @@
-import { EvaluatorError, requireBetween, requireCount } from '../errors.js'
+import { EvaluatorError, finiteOr, requireBetween, requireCount, requireFinite } from '../errors.js'
 import { requireInside } from './open-interval.js'
 
 /** 97.5 % point of the standard normal distribution: the width at which the standard error is read off. */
@@ -32,13 +32,18 @@ export function quantileEstimate (sample: Ranked, p: number): QuantileEstimate {
   const [low, high] = [rankOf(n * (p - w)), rankOf(n * (p + w))]
   const value = sample.valueAtRank(Math.max(1, rankOf(n * p)))
   const spread = low < 1 || high > n ? 0 : sample.valueAtRank(high) - sample.valueAtRank(low)
-  return { value, se: spread > 0 ? spread / (2 * Z) : null }
+  return { value, se: spread > 0 ? finiteOr('sample', spread / (2 * Z)) : null }
 }
 
 /**
  * Whether at least `tailMin` of n values are expected beyond the quantile, n(1 − p) >= tailMin, with the same guard.
+ * O(1).
+ * @throws EvaluatorError OUT_OF_RANGE for a count below 0 or a p outside 0..1
  */
 export function hasTail (n: number, p: number, tailMin: number): boolean {
+  requireBetween('n', n, 0, Number.MAX_VALUE)
+  requireBetween('p', p, 0, 1)
+  requireBetween('tailMin', tailMin, 0, Number.MAX_VALUE)
   return n * (1 - p) >= tailMin - RANK_GUARD
 }
 
@@ -76,8 +81,12 @@ export function quantileType1 (ascending: ArrayLike<number>, p: number): number 
   return finiteAt(ascending, Math.max(1, rankOf(ascending.length * p)) - 1)
 }
 
-/** The values of an array as a ranked sample; the array is copied and sorted. O(n log n). */
+/**
+ * The values of an array as a ranked sample; the array is copied and sorted. O(n log n).
+ * @throws EvaluatorError MALFORMED for no list, NOT_FINITE with the place
+ */
 export function ranked (values: ArrayLike<number>): Ranked {
+  requireFinite('values', values, 0)
   const ascending = Float64Array.from(values).sort()
   return {
     count: ascending.length,

@@ -1,3 +1,5 @@
+import { requireBetween } from '../errors.js'
+
 /** A reproducible source of randomness: uniform on [0, 1), standard normal, and integers below a bound. */
 export interface Random {
   uniform (): number
@@ -5,8 +7,13 @@ export interface Random {
   below (bound: number): number
 }
 
-/** Seeded generator sfc32 (Chris Doty-Humphrey's small fast counter), 128 bits of state, warmed up by 15 draws. */
+/**
+ * Seeded generator sfc32 (Chris Doty-Humphrey's small fast counter), 128 bits of state, warmed up by 15 draws; of the
+ * seed its lower 32 bits count. What it gives is not checked: `below` wants a whole bound of at least 1.
+ * @throws EvaluatorError OUT_OF_RANGE for a seed that is not a finite number
+ */
 export function seededRandom (seed: number): Random {
+  requireBetween('seed', seed, -Number.MAX_VALUE, Number.MAX_VALUE)
   let [a, b, c, counter] = [seed | 0, 0x9e3779b9 | 0, 0x243f6a88, 1]
   const next = (): number => {
     const sum = (a + b + counter) | 0

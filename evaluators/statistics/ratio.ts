@@ -1,4 +1,5 @@
-import { pairMoments, type PairMomentsSummary } from './pair-moments.js'
+import { finiteOr } from '../errors.js'
+import { pairMoments, requirePairMoments, type PairMomentsSummary } from './pair-moments.js'
 import type { ArmMean, Estimate } from './strata.js'
 
 /**
@@ -9,12 +10,16 @@ import type { ArmMean, Estimate } from './strata.js'
  *
  * @param units moments over the units: y the numerator (clicks of a user), x the denominator (the user's requests)
  * @returns in units of y per unit of x; null when there are fewer than two units or the denominators' mean is 0
+ * @throws EvaluatorError NOT_FINITE or MALFORMED for moments that no sample gives, OUT_OF_RANGE when the denominators
+ * are so near to 0 that no number can hold the ratio
  */
-export function ratioMean ({ n, meanY, meanX, m2Y, m2X, coXY }: PairMomentsSummary): ArmMean | null {
+export function ratioMean (units: PairMomentsSummary): ArmMean | null {
+  requirePairMoments('units', units)
+  const { n, meanY, meanX, m2Y, m2X, coXY } = units
   if (n < 2 || meanX === 0) return null
-  const ratio = meanY / meanX
+  const ratio = finiteOr('denominators', meanY / meanX)
   const centred = Math.max(0, m2Y - 2 * ratio * coXY + ratio * ratio * m2X)
-  return { n, mean: ratio, varianceOfMean: centred / (n - 1) / n / meanX / meanX }
+  return { n, mean: ratio, varianceOfMean: finiteOr('denominators', centred / (n - 1) / n / meanX / meanX) }
 }
 
 /**

@@ -1,17 +1,23 @@
-import { EvaluatorError, requireBetween, requireSameLength } from '../errors.js'
+import { EvaluatorError, requireBetween, requireList, requireSameLength } from '../errors.js'
 import { chiSquareUpper, lnGamma } from './special.js'
 
 /** Weight of the prior in units: wide for ordinary trials, narrow around the intended split for large ones. */
 const CONCENTRATION = { small: 100, large: 10_000 } as const
 
+/** Beyond, the prior is one that no number can tell from none, or from certainty. */
+const CONCENTRATION_RANGE = { min: 1e-6, max: 1e12 } as const
+
+/** Relative weights of arms; outside, a share would be lost in rounding. */
+const WEIGHT_RANGE = { min: 1e-9, max: 1e9 } as const
+
 /** Units from which on the large concentration finds a small mismatch sooner. */
 const LARGE_UNITS = 50_000
 
-/** Units per arm while the intended split was constant: `weights` are relative (50, 50 is 0.5, 0.5), all above 0. */
+/** Units per arm while the intended split was constant: `weights` are relative (50, 50 is 0.5, 0.5), 1e-9..1e9 each. */
 export interface SplitCounts { readonly counts: ArrayLike<number>, readonly weights: ArrayLike<number> }
 
 export interface SampleRatioOptions {
-  /** Weight of the prior in units, > 0; by {@link defaultConcentration} over all stages unless given. */
+  /** Weight of the prior in units, 1e-6..1e12; by {@link defaultConcentration} over all stages unless given. */
   readonly concentration?: number
   /** Smallest p so far, 0..1; 1 at the first look. */
   readonly pBefore?: number
@@ -42,15 +48,13 @@ export function defaultConcentration (units: number): number {
  * e^logBayesFactor is a nonnegative martingale of mean 1: P(it ever reaches 1/α) <= α. Lindon and Malek (2022),
  * "Anytime-valid inference for multinomial count data", NeurIPS. O(arms).
  *
- * @param stage cumulative counts (integers >= 0) and relative weights (> 0) of at least two arms
- * @param concentration weight c of the Dirichlet prior in units, finite and > 0
+ * @param stage cumulative counts (integers >= 0) and relative weights (1e-9..1e9) of at least two arms
+ * @param concentration weight c of the Dirichlet prior in units, 1e-6..1e12
  * @throws EvaluatorError LENGTH_MISMATCH, EMPTY below two arms, or OUT_OF_RANGE, naming the place
  */
 export function sampleRatioEvidence (stage: SplitCounts, concentration: number): number {
   const shares = checkStage(stage)
-  if (!(concentration > 0 && concentration < Infinity)) {
-    throw new EvaluatorError('OUT_OF_RANGE', 'concentration', `expected a finite number above 0, got ${concentration}`)
-  }
+  requireBetween('concentration', concentration, CONCENTRATION_RANGE.min, CONCENTRATION_RANGE.max)
   let units = 0
   let logFactor = 0
   shares.forEach((share, k) => {
@@ -77,7 +81,9 @@ export function testSampleRatio (
 ): SampleRatioResult {
   requireBetween('pBefore', pBefore, 0, 1)
   let units = 0
+  requireList('stages', stages)
   for (const { counts } of stages) {
+    requireList('counts', counts)
     for (let k = 0; k < counts.length; k++) units += counts[k]!
   }
   const prior = concentration ?? defaultConcentration(units)
@@ -114,9 +120,7 @@ function checkStage ({ counts, weights }: SplitCounts): number[] {
     if (!(Number.isSafeInteger(count) && count >= 0)) {
       throw new EvaluatorError('OUT_OF_RANGE', `counts[${k}]`, `expected an integer of at least 0, got ${count}`)
     }
-    if (!(weight > 0 && weight < Infinity)) {
-      throw new EvaluatorError('OUT_OF_RANGE', `weights[${k}]`, `expected a finite number above 0, got ${weight}`)
-    }
+    requireBetween(`weights[${k}]`, weight, WEIGHT_RANGE.min, WEIGHT_RANGE.max)
     total += weight
   }
   return Array.from(weights, (weight) => weight / total)

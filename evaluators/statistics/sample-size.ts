@@ -1,4 +1,4 @@
-import { EvaluatorError, requireBetween } from '../errors.js'
+import { EvaluatorError, finiteOr, requireBetween, requireChoice } from '../errors.js'
 import { noncentralTOutside } from './noncentral-t.js'
 import { boundary } from './roots.js'
 import { normalQuantile, normalUpper } from './special.js'
@@ -12,19 +12,24 @@ const LEAST_PER_ARM = 1.01
 
 const RELATIVE_ERROR = 1e-10
 
+/** Least error level: below, half of it is no longer a number that has a normal quantile. */
+const ALPHA_MIN = 1e-300
+
 /** A fixed-sample comparison of means. Read once, at the planned size: looking early needs a sequence instead. */
 export interface MeanPlan {
   /** Difference to detect, or the distance from the assumed truth to the margin; the metric's unit, > 0. */
   readonly effect: number
   /** Standard deviation of one unit (of a difference, where pairs are compared), the metric's unit, > 0. */
   readonly sd: number
-  /** Error level, 0 < alpha < 1; two-sided unless `sides` is 1. */
+  /** Error level, 1e-300 <= alpha < 1; two-sided unless `sides` is 1. */
   readonly alpha: number
   /** Probability of detecting the effect, alpha < power < 1. */
   readonly power: number
   /** 1 for a non-inferiority (one-sided) test, default 2. */
   readonly sides?: 1 | 2
 }
+
+const METHODS = ['unpooled', 'pooled', 'arcsine'] as const
 
 /** A fixed-sample, two-sided comparison of proportions p1 ≠ p2, each between 0 and 1; levels as {@link MeanPlan}. */
 export interface ProportionPlan {
@@ -33,7 +38,7 @@ export interface ProportionPlan {
   readonly alpha: number
   readonly power: number
   /** Variance under the alternative alone (default), pooled under the null, or stabilised by the arcsine. */
-  readonly method?: 'unpooled' | 'pooled' | 'arcsine'
+  readonly method?: typeof METHODS[number]
 }
 
 /**
@@ -44,7 +49,7 @@ export interface ProportionPlan {
  * @throws EvaluatorError OUT_OF_RANGE when a field is outside its range
  */
 export function samplesPerArm (plan: MeanPlan): number {
-  return 2 * samplePairs(plan)
+  return finiteOr('sd', 2 * samplePairs(plan))
 }
 
 /**
@@ -57,7 +62,7 @@ export function samplesPerArm (plan: MeanPlan): number {
 export function samplePairs (plan: MeanPlan): number {
   requirePositive('effect', plan.effect)
   requirePositive('sd', plan.sd)
-  return (quantileSum(plan) * (plan.sd / plan.effect)) ** 2
+  return finiteOr('sd', (quantileSum(plan) * (plan.sd / plan.effect)) ** 2)
 }
 
 /**
@@ -113,7 +118,7 @@ export function powerAt (plan: Omit<MeanPlan, 'power'>, perArm: number): number 
 export function detectableEffect (plan: Omit<MeanPlan, 'effect'>, perArm: number): number {
   requirePositive('sd', plan.sd)
   requirePositive('perArm', perArm)
-  return quantileSum(plan) * plan.sd * Math.sqrt(2 / perArm)
+  return finiteOr('sd', quantileSum(plan) * plan.sd * Math.sqrt(2 / perArm))
 }
 
 /**
@@ -128,6 +133,7 @@ export function proportionSamplesPerArm (plan: ProportionPlan): number {
   const { p1, p2, alpha, power, method = 'unpooled' } = plan
   for (const [name, p] of [['p1', p1], ['p2', p2]] as const) requireBetween(name, p, Number.MIN_VALUE, 1 - Number.EPSILON)
   if (p1 === p2) throw new EvaluatorError('OUT_OF_RANGE', 'p2', `expected another proportion than p1, got ${p2} twice`)
+  requireChoice('method', method, METHODS)
   const sum = quantileSum({ alpha, power })
   const variance = p1 * (1 - p1) + p2 * (1 - p2)
   if (method === 'unpooled') return sum ** 2 * variance / (p1 - p2) ** 2
@@ -164,16 +170,17 @@ function tPower (standardised: number, alpha: number, n: number): number {
 /** z_{1−α/sides} + z_{power}: positive, or no unit at all would have the power. */
 function quantileSum ({ alpha, power, sides = 2 }: { alpha: number, power: number, sides?: 1 | 2 }): number {
   const critical = criticalValue(alpha, sides)
-  if (power > alpha && power < 1) return critical + normalQuantile(power)
+  if (typeof power === 'number' && power > alpha && power < 1) return critical + normalQuantile(power)
   throw new EvaluatorError('OUT_OF_RANGE', 'power', `expected a number between alpha (${alpha}) and 1, got ${power}`)
 }
 
 function criticalValue (alpha: number, sides: 1 | 2): number {
-  requireBetween('alpha', alpha, Number.MIN_VALUE, 1 - Number.EPSILON)
+  requireBetween('alpha', alpha, ALPHA_MIN, 1 - Number.EPSILON)
+  if (sides !== 1 && sides !== 2) throw new EvaluatorError('OUT_OF_RANGE', 'sides', `expected 1 or 2, got ${String(sides)}`)
   return -normalQuantile(alpha / sides)
 }
 
 function requirePositive (argument: string, value: number): void {
-  if (value > 0 && Number.isFinite(value)) return
+  if (Number.isFinite(value) && value > 0) return
   throw new EvaluatorError('OUT_OF_RANGE', argument, `expected a finite number above 0, got ${value}`)
 }

@@ -1,4 +1,4 @@
-import { EvaluatorError } from '../errors.js'
+import { EvaluatorError, finiteOr, requireBetween } from '../errors.js'
 import { requireInside } from './open-interval.js'
 
 /**
@@ -20,12 +20,13 @@ export interface SequenceInput {
  * L = −2 ln α, ρ² = (L + ln(L + 1)) / N*, u = nρ², h = se √(2(u+1)/u · ln(√(u+1)/α)). O(1).
  *
  * @returns the half width, in the unit of `se`
- * @throws EvaluatorError OUT_OF_RANGE when alpha is outside (0, 1), or n, se or plannedSamples is not finite and > 0
+ * @throws EvaluatorError OUT_OF_RANGE when alpha is outside (0, 1), or n, se or plannedSamples is not finite and
+ * > 0, or the half width leaves the range of a number
  */
 export function twoSidedHalfWidth (input: SequenceInput): number {
   checkInput(input, 1)
   const u = input.n * tuning(input.alpha, input.plannedSamples)
-  return input.se * Math.sqrt(2 * (u + 1) / u * Math.log(Math.sqrt(u + 1) / input.alpha))
+  return finiteOr('se', input.se * Math.sqrt(2 * (u + 1) / u * lnRatio(Math.sqrt(u + 1), input.alpha)))
 }
 
 /**
@@ -34,12 +35,14 @@ export function twoSidedHalfWidth (input: SequenceInput): number {
  * one-sided: ρ² is tuned at 2α, h = se √(2(u+1)/u · ln(1 + √(u+1)/(2α))). O(1).
  *
  * @returns the margin, in the unit of `se`
- * @throws EvaluatorError OUT_OF_RANGE when alpha is outside (0, 0.5), or n, se or plannedSamples is not finite and > 0
+ * @throws EvaluatorError OUT_OF_RANGE when alpha is outside (0, 0.5), otherwise as {@link twoSidedHalfWidth}
  */
 export function oneSidedHalfWidth (input: SequenceInput): number {
   checkInput(input, 0.5)
   const u = input.n * tuning(2 * input.alpha, input.plannedSamples)
-  return input.se * Math.sqrt(2 * (u + 1) / u * Math.log(1 + Math.sqrt(u + 1) / (2 * input.alpha)))
+  const ratio = Math.sqrt(u + 1) / (2 * input.alpha)
+  const penalty = Number.isFinite(ratio) ? Math.log(1 + ratio) : lnRatio(Math.sqrt(u + 1), 2 * input.alpha)
+  return finiteOr('se', input.se * Math.sqrt(2 * (u + 1) / u * penalty))
 }
 
 /**
@@ -55,8 +58,11 @@ export function oneSidedHalfWidth (input: SequenceInput): number {
 export function anytimeP (input: SequenceInput, estimate: number, reference: number): { logE: number, p: number } {
   checkInput(input, 1)
   const u = input.n * tuning(input.alpha, input.plannedSamples)
+  requireBetween('estimate', estimate, -Number.MAX_VALUE, Number.MAX_VALUE)
+  requireBetween('reference', reference, -Number.MAX_VALUE, Number.MAX_VALUE)
   const z = (estimate - reference) / input.se
-  const logE = u * z * z / (2 * (u + 1)) - Math.log1p(u) / 2
+  // Evidence beyond what a number can hold stays the greatest number: p is 0 either way.
+  const logE = Math.min(Number.MAX_VALUE, u / (u + 1) / 2 * z * z) - Math.log1p(u) / 2
   return { logE, p: Math.min(1, Math.exp(-logE)) }
 }
 
@@ -72,7 +78,13 @@ export function tuning (alpha: number, plannedSamples: number): number {
   requireInside('alpha', alpha, 0, 1)
   requirePositive('plannedSamples', plannedSamples)
   const level = -2 * Math.log(alpha)
-  return (level + Math.log1p(level)) / plannedSamples
+  return finiteOr('plannedSamples', (level + Math.log1p(level)) / plannedSamples)
+}
+
+/** ln(a/b), also where the ratio leaves the range of a number. */
+function lnRatio (a: number, b: number): number {
+  const ratio = a / b
+  return Number.isFinite(ratio) ? Math.log(ratio) : Math.log(a) - Math.log(b)
 }
 
 function checkInput ({ se, n, alpha, plannedSamples }: SequenceInput, alphaMax: number): void {
@@ -83,6 +95,6 @@ function checkInput ({ se, n, alpha, plannedSamples }: SequenceInput, alphaMax: 
 }
 
 function requirePositive (argument: string, value: number): void {
-  if (value > 0 && value < Infinity) return
+  if (Number.isFinite(value) && value > 0) return
   throw new EvaluatorError('OUT_OF_RANGE', argument, `must be finite and above 0, got ${value}`)
 }

@@ -85,6 +85,6 @@ export function chiSquareUpper (x: number, df: number): number {
 }
 
 function requirePositive (argument: string, value: number): void {
-  if (value > 0 && Number.isFinite(value)) return
+  if (Number.isFinite(value) && value > 0) return
   throw new EvaluatorError('OUT_OF_RANGE', argument, `expected a finite number above 0, got ${value}`)
 }

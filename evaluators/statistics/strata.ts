@@ -1,4 +1,4 @@
-import { EvaluatorError } from '../errors.js'
+import { EvaluatorError, finiteOr, requireBetween, requireList } from '../errors.js'
 import { clusterVariance, requestVariance, type MomentsSummary } from './moments.js'
 
 /** One arm in one stratum: `n` units with `mean`, and the variance of that mean (`varianceOfMean`, unit squared). */
@@ -38,10 +38,16 @@ export function usableStrata<T extends Record<'champion' | 'challenger', { n: nu
  * Post-stratification, Miratrix, Sekhon, Yu (2013), J. R. Stat. Soc. B 75:369-396, with total-size weights. O(strata).
  *
  * @returns null when no stratum is left
+ * @throws EvaluatorError OUT_OF_RANGE for a mean or variance in use that no sample gives
  */
 export function stratifiedMeans (strata: readonly MeanStratum[]): StratifiedMeans | null {
+  requireList('strata', strata)
   const usable = usableStrata(strata)
     .filter(({ champion, challenger }) => !Number.isNaN(champion.varianceOfMean + challenger.varianceOfMean))
+  for (const { champion, challenger } of usable) {
+    requireArm('champion', champion)
+    requireArm('challenger', challenger)
+  }
   if (usable.length === 0) return null
   const weights = usable.map(({ champion, challenger }) => champion.n + challenger.n)
   return {
@@ -53,10 +59,16 @@ export function stratifiedMeans (strata: readonly MeanStratum[]): StratifiedMean
   }
 }
 
-/** Challenger minus champion with its standard error, in the metric's unit. O(1). */
+/**
+ * Challenger minus champion with its standard error, in the metric's unit; the error is NaN where a variance cannot be
+ * told. O(1).
+ * @throws EvaluatorError OUT_OF_RANGE for a mean that is not finite, or means too far apart for a number
+ */
 export function difference ({ champion, challenger }: Pick<StratifiedMeans, 'champion' | 'challenger'>): Estimate {
+  requireArm('champion', champion)
+  requireArm('challenger', challenger)
   return {
-    estimate: challenger.mean - champion.mean,
+    estimate: finiteOr('champion.mean and challenger.mean', challenger.mean - champion.mean),
     se: Math.sqrt(challenger.varianceOfMean + champion.varianceOfMean)
   }
 }
@@ -67,15 +79,17 @@ export function difference ({ champion, challenger }: Pick<StratifiedMeans, 'cha
  * that of the difference for a negative mean too. Only meaningful when the champion's mean is clearly not 0: the
  * caller checks. O(1).
  *
- * @throws EvaluatorError OUT_OF_RANGE when the champion's mean is 0
+ * @throws EvaluatorError OUT_OF_RANGE when the champion's mean is 0, or so near to it that no number can hold the lift
  */
 export function relativeLift ({ champion, challenger }: Pick<StratifiedMeans, 'champion' | 'challenger'>): Estimate {
+  requireArm('champion', champion)
+  requireArm('challenger', challenger)
   if (champion.mean === 0) {
     throw new EvaluatorError('OUT_OF_RANGE', 'champion.mean', 'a lift needs a mean other than 0, got 0')
   }
   const ratio = challenger.mean / champion.mean
   return {
-    estimate: (challenger.mean - champion.mean) / Math.abs(champion.mean),
+    estimate: finiteOr('champion.mean', (challenger.mean - champion.mean) / Math.abs(champion.mean)),
     se: Math.sqrt(challenger.varianceOfMean + champion.varianceOfMean * ratio * ratio) / Math.abs(champion.mean)
   }
 }
@@ -98,6 +112,17 @@ export function designEffect (arms: readonly MomentsSummary[], weights: readonly
   })
   if (told === 0) return NaN
   return independent === 0 ? 1 : Math.max(1, clustered / independent)
+}
+
+/**
+ * Refuses an arm that no sample gives; a variance that is NaN (cannot be told) passes. O(1).
+ * @throws EvaluatorError OUT_OF_RANGE, naming the field
+ */
+export function requireArm (argument: string, { n, mean, varianceOfMean }: ArmMean): void {
+  if (!(Number.isFinite(n) && n >= 0)) requireBetween(`${argument}.n`, n, 0, Number.MAX_VALUE)
+  if (!Number.isFinite(mean)) requireBetween(`${argument}.mean`, mean, -Number.MAX_VALUE, Number.MAX_VALUE)
+  if (Number.isNaN(varianceOfMean) || (Number.isFinite(varianceOfMean) && varianceOfMean >= 0)) return
+  requireBetween(`${argument}.varianceOfMean`, varianceOfMean, 0, Number.MAX_VALUE)
 }
 
 function weightedMean (arms: readonly ArmMean[], weights: readonly number[]): ArmMean {

@@ -1,4 +1,4 @@
-import { EvaluatorError, requireFinite, requireSameLength } from '../errors.js'
+import { EvaluatorError, finiteOr, requireFinite, requireSameLength } from '../errors.js'
 import { spreadOf } from './descriptive.js'
 import { studentUpper } from './special.js'
 import { meanDifference, type StudentEstimate, type UndefinedReason } from './welch.js'
@@ -31,7 +31,8 @@ export type EquivalenceTest = {
  * Biopharm. 15:657-680. O(n + m).
  *
  * @param x, y at least one finite number each, in one unit
- * @throws EvaluatorError EMPTY or NOT_FINITE with the place; OUT_OF_RANGE unless low < high are finite
+ * @throws EvaluatorError EMPTY or NOT_FINITE with the place; OUT_OF_RANGE unless low < high are finite, and near
+ *   enough for a t value that a number can hold
  */
 export function equivalenceTest (
   x: ArrayLike<number>, y: ArrayLike<number>, bounds: EquivalenceBounds
@@ -64,12 +65,13 @@ export function pairedEquivalenceTest (
 }
 
 function twoOneSided (estimate: StudentEstimate, { low, high }: EquivalenceBounds): EquivalenceTest {
-  if (!(low < high && Number.isFinite(high - low))) {
+  if (!(Number.isFinite(low) && Number.isFinite(high) && low < high && Number.isFinite(high - low))) {
     throw new EvaluatorError('OUT_OF_RANGE', 'bounds', `expected finite low < high, got ${low} and ${high}`)
   }
   if (!estimate.defined) return estimate
   const { difference, se, df } = estimate
-  const [tLower, tUpper] = [(difference - low) / se, (difference - high) / se]
+  const tLower = finiteOr('bounds', (difference - low) / se)
+  const tUpper = finiteOr('bounds', (difference - high) / se)
   const [pLower, pUpper] = [studentUpper(tLower, df), studentUpper(-tUpper, df)]
   return { defined: true, difference, p: Math.max(pLower, pUpper), tLower, pLower, tUpper, pUpper, df }
 }

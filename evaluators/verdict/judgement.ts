@@ -1,3 +1,5 @@
+import { requireBetween, requireList } from '../errors.js'
+import { requireInside } from '../statistics/open-interval.js'
 import {
   isRelative, orNull, signOf, type Counts, type Effect, type EffectOptions, type Gate
 } from '../effects/effect.js'
@@ -11,10 +13,12 @@ import type { AnalysisSpec, Evidence, MetricSpec } from './spec.js'
 
 /**
  * Error levels of a trial: lower bounds at alpha, upper bounds at alpha / critical metrics (a two-sided one counts as
- * two, for it can fail on either side), superiority at alpha / primaries. A primary with a margin is critical too.
- * O(metrics).
+ * two, for it can fail on either side), superiority at alpha / primaries. A primary with a margin is critical too. They
+ * are as good as the spec's alpha, which is divided and not checked here. O(metrics).
+ * @throws EvaluatorError MALFORMED when the metrics are not a list
  */
 export function levelsOf ({ alpha, metrics }: AnalysisSpec): Levels {
+  requireList('metrics', metrics)
   const critical = metrics.filter(isCriticalMetric).reduce((sum, { twoSided }) => sum + (twoSided === true ? 2 : 1), 0)
   const primaries = metrics.filter(({ role }) => role === 'primary').length
   return { lower: alpha, upper: alpha / Math.max(1, critical), better: alpha / Math.max(1, primaries) }
@@ -35,8 +39,8 @@ export function sequenceLevels (spec: AnalysisSpec): number[] {
 export function judge (metric: MetricSpec, spec: AnalysisSpec, evidence: Evidence, levels: Levels): Judgement {
   const seen: Seen = { n: { champion: 0, challenger: 0 }, total: 0, gates: [] }
   try {
+    const { alpha, minSamples, plannedSamples } = requireAgreed(spec)
     const share = currentShare(evidence)
-    const { alpha, minSamples, plannedSamples } = spec
     const options: EffectOptions = { alpha, minSamples, plannedSamples, share }
     const { effect: measured, ...counts } = measure(metric, evidence, options)
     Object.assign(seen, counts)
@@ -55,6 +59,16 @@ export function judge (metric: MetricSpec, spec: AnalysisSpec, evidence: Evidenc
   } catch (error) {
     return broken(metric, spec, levels, seen, error instanceof Error ? error.message : String(error))
   }
+}
+
+/**
+ * Refuses a spec without the levels that every verdict rests on; a minimum that is no number is a gate that is not met.
+ * @throws EvaluatorError OUT_OF_RANGE
+ */
+function requireAgreed (spec: AnalysisSpec): AnalysisSpec {
+  requireInside('alpha', spec.alpha, 0, 0.5)
+  requireBetween('plannedSamples', spec.plannedSamples, Number.MIN_VALUE, Number.MAX_VALUE)
+  return spec
 }
 
 /** What is known of a metric before its effect. */

@@ -34,8 +34,8 @@ describe('interval of the ratio of two event rates', () => {
       const interval = ratioInterval([one], alpha)!
       const wider = ratioInterval([one], alpha / 2)!
 
-      expect(interval.lower).toBeLessThanOrEqual(interval.estimate)
-      expect(interval.upper).toBeGreaterThanOrEqual(interval.estimate)
+      expect(interval.lower).toBeLessThanOrEqual(interval.estimate!)
+      expect(interval.upper).toBeGreaterThanOrEqual(interval.estimate!)
       expect(wider.lower).toBeLessThanOrEqual(interval.lower)
       expect(wider.upper).toBeGreaterThanOrEqual(interval.upper)
     }))
@@ -78,8 +78,8 @@ describe('interval of the ratio of two event rates', () => {
   it('is unbounded where only one arm has events, and says nothing without any', () => {
     expect(ratioInterval([{ champion: 0, challenger: 9, share: 0.5 }], 0.05)).toMatchObject({ estimate: Infinity, upper: Infinity })
     expect(ratioInterval([{ champion: 9, challenger: 0, share: 0.5 }], 0.05)).toMatchObject({ estimate: 0, lower: 0 })
-    expect(ratioInterval([{ champion: 0, challenger: 0, share: 0.5 }], 0.05)).toEqual({ estimate: NaN, lower: 0, upper: Infinity })
-    expect(ratioInterval([], 0.05)).toEqual({ estimate: NaN, lower: 0, upper: Infinity })
+    expect(ratioInterval([{ champion: 0, challenger: 0, share: 0.5 }], 0.05)).toEqual({ estimate: null, lower: 0, upper: Infinity })
+    expect(ratioInterval([], 0.05)).toEqual({ estimate: null, lower: 0, upper: Infinity })
   })
 
   it('does not exist when the stages contradict each other', () => {

@@ -36,7 +36,7 @@ describe('check for missing outcomes', () => {
   })
 
   it.each([
-    [{ events: 2, n: 1 }, 0.5, {}, 'stages[0]'], [{ events: 0.5, n: 1 }, 0.5, {}, 'stages[0]'], [{ events: 1, n: 1 }, 1, {}, 'share'],
+    [{ events: 2, n: 1 }, 0.5, {}, 'stages[0]'], [{ events: 0.5, n: 1 }, 0.5, {}, 'stages[0]'], [{ events: 1, n: 1 }, 1, {}, 'stages[0].share'],
     [{ events: 1, n: 1 }, 0.5, { alpha: 0 }, 'alpha'], [{ events: 1, n: 1 }, 0.5, { pBefore: 2 }, 'pBefore']
   ])('refuses %j at share %s with %j and names %s', (challenger, share, options, argument) => {
     expect(() => compareMissingOutcomes([{ champion: { events: 0, n: 1 }, challenger, share }], options)).toThrow(expect.objectContaining({ argument }) as Error)

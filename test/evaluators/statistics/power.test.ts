@@ -213,7 +213,7 @@ describe('noncentral t distribution', () => {
 
   it('is refused outside its range', () => {
     expect(() => noncentralTUpper(NaN, 3, 1)).toThrow('t: expected a finite number')
-    expect(() => noncentralTUpper(1, 0, 1)).toThrow('df: expected a finite number above 0')
+    expect(() => noncentralTUpper(1, 0, 1)).toThrow('df: expected a number from')
     expect(() => noncentralTUpper(1, 3, 2_001)).toThrow('delta: expected a number from -2000 to 2000')
     expect(() => noncentralTOutside(-1, 3, 1)).toThrow('t: expected a number from 0')
     expect(noncentralTOutside(0, 3, 1)).toBe(1)
