@@ -1,4 +1,4 @@
-import { EvaluatorError, requireBetween } from '../errors.js'
+import { EvaluatorError, requireBetween, requireList } from '../errors.js'
 import type { StreamStep } from './page-hinkley.js'
 
 /** Buckets of one size before two are merged, and fewest values on either side of a cut. */
@@ -36,7 +36,7 @@ export function startAdwin ({ delta, min, max, valuesPerLook = 32 }: AdwinSettin
   if (!Number.isInteger(valuesPerLook)) {
     throw new EvaluatorError('OUT_OF_RANGE', 'valuesPerLook', `expected a whole number, got ${valuesPerLook}`)
   }
-  if (!(min < max && Number.isFinite(max - min))) {
+  if (!(Number.isFinite(min) && Number.isFinite(max) && min < max && Number.isFinite(max - min))) {
     throw new EvaluatorError('OUT_OF_RANGE', 'max', `expected a finite number above min, got ${min} to ${max}`)
   }
   return { version: 1, settings: { delta, min, max, valuesPerLook }, count: 0, width: 0, rows: [] }
@@ -51,9 +51,11 @@ export function startAdwin ({ delta, min, max, valuesPerLook = 32 }: AdwinSettin
  *
  * @param state stays as it is
  * @param value within the range of the settings
- * @throws EvaluatorError OUT_OF_RANGE
+ * @throws EvaluatorError OUT_OF_RANGE for the value, or a state that no detector has (its buckets are taken as they
+ * are)
  */
 export function updateAdwin (state: AdwinState, value: number): StreamStep<AdwinState> {
+  requireState(state)
   const { min, max, valuesPerLook } = state.settings
   requireBetween('value', value, min, max)
   const rows = insert(state.rows, { total: (value - min) / (max - min), m2: 0 })
@@ -63,11 +65,31 @@ export function updateAdwin (state: AdwinState, value: number): StreamStep<Adwin
   return { state: shrunk, level: shrunk.width < next.width ? 'drift' : 'stable' }
 }
 
-/** Mean of the values in the window, in their unit; null before the first. O(log n). */
-export function adwinMean ({ settings: { min, max }, width, rows }: AdwinState): number | null {
+/**
+ * Mean of the values in the window, in their unit; null before the first. O(log n).
+ * @throws EvaluatorError OUT_OF_RANGE for a state that no detector has
+ */
+export function adwinMean (state: AdwinState): number | null {
+  requireState(state)
+  const { settings: { min, max }, width, rows } = state
   if (width === 0) return null
   const total = rows.reduce((sum, row) => row.reduce((part, bucket) => part + bucket.total, sum), 0)
+  requireBetween('state.rows', total, 0, width * (1 + 1e-9))
   return min + total / width * (max - min)
+}
+
+/** A state may come from where it was stored: what decides when it looks must be what a detector has written. O(1). */
+function requireState ({ version, settings, count, width, rows }: AdwinState): void {
+  requireBetween('state.version', version, 1, 1)
+  const { delta, min, max, valuesPerLook } = settings
+  requireBetween('state.settings.delta', delta, Number.MIN_VALUE, 1 - Number.EPSILON)
+  requireBetween('state.settings.min', min, -Number.MAX_VALUE, Number.MAX_VALUE)
+  requireBetween('state.settings.max', max, min, Number.MAX_VALUE)
+  requireBetween('state.settings.valuesPerLook', valuesPerLook, 1, 1_000_000)
+  requireBetween('state.count', count, 0, Number.MAX_SAFE_INTEGER)
+  requireBetween('state.width', width, 0, count)
+  requireList('state.rows', rows)
+  rows.forEach((row, i) => requireList(`state.rows[${i}]`, row))
 }
 
 function insert (rows: AdwinState['rows'], bucket: AdwinBucket): AdwinState['rows'] {

@@ -1,5 +1,6 @@
 import { EvaluatorError, requireBetween, requireCount, requireFinite } from '../errors.js'
 import { quantileType7 } from '../statistics/quantiles.js'
+import { requireMagnitude, requireMagnitudes } from '../statistics/pair-moments.js'
 import type { Random } from '../statistics/random.js'
 import { outcomeIsError, type DdmSettings } from './ddm.js'
 import { meanAndDeviation } from './ascending.js'
@@ -35,9 +36,11 @@ export function calibratePageHinkley (
   options: CalibrationOptions & { readonly shift?: number, readonly instancesMin?: number }
 ): PageHinkleySettings {
   requireFinite('reference', reference, 50)
+  requireMagnitudes('reference', reference)
   const { deviation } = meanAndDeviation(reference)
   if (deviation === 0) throw new EvaluatorError('OUT_OF_RANGE', 'reference', 'expected values that are not all equal')
   const { shift = deviation, instancesMin = 30 } = options
+  requireMagnitude('shift', shift)
   requireBetween('shift', shift, Number.MIN_VALUE, Number.MAX_VALUE)
   requireBetween('instancesMin', instancesMin, 1, options.valuesPerFalseAlarm)
   const delta = shift / 2

@@ -1,4 +1,4 @@
-import { EvaluatorError, requireBetween } from '../errors.js'
+import { EvaluatorError, requireBetween, requireFlag } from '../errors.js'
 import type { StreamStep } from './page-hinkley.js'
 
 export interface DdmSettings {
@@ -38,8 +38,11 @@ export function startDdm (settings: Partial<DdmSettings> = {}): DdmState {
  * @param state stays as it is
  * @param isError whether the outcome was wrong
  * @returns the next state and what it says
+ * @throws EvaluatorError MALFORMED or OUT_OF_RANGE for a state that no detector has, or what is no flag
  */
 export function updateDdm (state: DdmState, isError: boolean): StreamStep<DdmState> {
+  requireState(state)
+  requireFlag('isError', isError)
   const { instancesMin, warningLevel, driftLevel } = state.settings
   const count = state.count + 1
   const errors = state.errors + (isError ? 1 : 0)
@@ -52,6 +55,19 @@ export function updateDdm (state: DdmState, isError: boolean): StreamStep<DdmSta
   if (excess > driftLevel * best.deviation) return { state: startDdm(state.settings), level: 'drift' }
   const level = excess > warningLevel * best.deviation ? 'warning' : 'stable'
   return { state: { ...state, count, errors, best }, level }
+}
+
+/** A state may come from where it was stored. O(1). */
+function requireState ({ version, settings, count, errors, best }: DdmState): void {
+  requireBetween('state.version', version, 1, 1)
+  requireBetween('state.settings.instancesMin', settings.instancesMin, 1, Number.MAX_SAFE_INTEGER)
+  requireBetween('state.settings.warningLevel', settings.warningLevel, 0, Number.MAX_VALUE)
+  requireBetween('state.settings.driftLevel', settings.driftLevel, settings.warningLevel, Number.MAX_VALUE)
+  requireBetween('state.count', count, 0, Number.MAX_SAFE_INTEGER)
+  requireBetween('state.errors', errors, 0, count)
+  if (best === null) return
+  requireBetween('state.best.rate', best?.rate, 0, 1)
+  requireBetween('state.best.deviation', best?.deviation, 0, 1)
 }
 
 /** A 0/1 outcome of a log as a boolean. @throws EvaluatorError OUT_OF_RANGE when it is another number */

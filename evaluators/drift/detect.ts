@@ -1,9 +1,12 @@
-import { EvaluatorError, requireBetween } from '../errors.js'
+import { EvaluatorError, requireBetween, requireChoice } from '../errors.js'
 import { benjaminiHochberg } from '../statistics/multiple-testing.js'
 import type { Random } from '../statistics/random.js'
 import { compareColumn, type ColumnPair } from './compare-columns.js'
 import type { Comparison, Finding } from './comparison.js'
-import type { ColumnKind, Columns, DriftEffect, DriftResult, DriftRow, DriftStatus, Table } from './drift-result.js'
+import {
+  COLUMN_KINDS, type ColumnKind, type Columns, type DriftEffect, type DriftResult, type DriftRow, type DriftStatus,
+  type Table
+} from './drift-result.js'
 import { inferKind } from './infer-columns.js'
 import { missingColumn, requireEqualRows, type TableSketch } from './sketch.js'
 import { DRIFT_THRESHOLDS, type DriftThresholds } from './thresholds.js'
@@ -82,6 +85,7 @@ function pairColumns (reference: Table | TableSketch, current: Table, columns: C
   const sketch = isSketch(reference) ? reference : null
   const known: Readonly<Record<string, unknown>> = sketch?.columns ?? (reference as Table)
   for (const name of names) {
+    requireChoice(`columns.${name}`, columns[name], [...COLUMN_KINDS, 'auto'])
     if (!Object.hasOwn(known, name)) missingColumn('reference', name)
     if (!Object.hasOwn(current, name)) missingColumn('current', name)
   }

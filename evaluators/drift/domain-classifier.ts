@@ -5,6 +5,7 @@ import type { Random } from '../statistics/random.js'
 import { ascendingCopy } from './ascending.js'
 import { hashNgrams, type NgramOptions, type SparseVector } from './hashed-ngrams.js'
 import { samplePlaces, shufflePlaces } from './sampling.js'
+import { requireTexts } from '../text/texts.js'
 
 /** Rate of the first step, and the ridge penalty per step: texts are vectors of length 1. */
 const STEP = 2
@@ -48,7 +49,7 @@ export interface DomainClassifierResult {
  *
  * @param reference texts, at least as many as folds
  * @param current texts, at least as many as folds
- * @throws EvaluatorError EMPTY or OUT_OF_RANGE, naming the argument
+ * @throws EvaluatorError EMPTY, MALFORMED or OUT_OF_RANGE, naming the argument
  */
 export function classifyDomains (
   reference: readonly string[], current: readonly string[], options: DomainClassifierOptions
@@ -58,6 +59,8 @@ export function classifyDomains (
   requireWhole('epochs', epochs, 1, 100)
   requireWhole('textsMax', textsMax, folds, 1_000_000)
   requireBetween('confidence', confidence, Number.MIN_VALUE, 1 - 1e-12)
+  requireTexts('reference', reference)
+  requireTexts('current', current)
   requireCount('reference', reference, folds)
   requireCount('current', current, folds)
   const ngrams = { unit: 'word', min: 1, max: 2, dimension: 2 ** 14, unitsMax: 500, ...options.ngrams } as const

@@ -1,5 +1,6 @@
 /** What a column holds; `numeric` columns with at most 20 different values are compared as categories. */
-export type ColumnKind = 'numeric' | 'categorical' | 'text' | 'embedding'
+export const COLUMN_KINDS = ['numeric', 'categorical', 'text', 'embedding'] as const
+export type ColumnKind = typeof COLUMN_KINDS[number]
 
 /** The kind of each column that is to be compared, by name; `auto` infers it from the reference. */
 export type Columns = Readonly<Record<string, ColumnKind | 'auto'>>

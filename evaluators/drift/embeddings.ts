@@ -52,15 +52,16 @@ export function centroidCosineDistance (x: Vectors, y: Vectors): number | null {
  * @throws EvaluatorError EMPTY, NOT_FINITE or LENGTH_MISMATCH
  */
 export function requireVectors (
-  argument: string, vectors: Vectors, dimension = vectors[0]?.length ?? 0, countMin = 1
+  argument: string, vectors: Vectors, dimension?: number, countMin = 1
 ): number {
   requireCount(argument, vectors, countMin)
+  const expected = dimension ?? vectors[0]?.length ?? 0
   vectors.forEach((vector, i) => {
     requireFinite(`${argument}[${i}]`, vector)
-    if (vector.length === dimension) return
-    throw new EvaluatorError('LENGTH_MISMATCH', `${argument}[${i}]`, `expected ${dimension} numbers, got ${vector.length}`)
+    if (vector.length === expected) return
+    throw new EvaluatorError('LENGTH_MISMATCH', `${argument}[${i}]`, `expected ${expected} numbers, got ${vector.length}`)
   })
-  return dimension
+  return expected
 }
 
 function centroids (x: Vectors, y: Vectors): readonly [Float64Array, Float64Array] {

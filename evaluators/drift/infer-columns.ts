@@ -1,4 +1,4 @@
-import { EvaluatorError } from '../errors.js'
+import { EvaluatorError, requireList } from '../errors.js'
 import { isMissing, isVector } from './cells.js'
 import type { ColumnKind, Table } from './drift-result.js'
 
@@ -18,6 +18,7 @@ const PROSE_FROM = 0.5
  * @throws EvaluatorError EMPTY when every cell is missing, MALFORMED when cells are of different or unknown types
  */
 export function inferKind (argument: string, column: ArrayLike<unknown>): ColumnKind {
+  requireList(argument, column)
   const types = new Set<string>()
   const distinct = new Set<unknown>()
   let [present, prose] = [0, 0]

@@ -1,4 +1,4 @@
-import { EvaluatorError, requireBetween } from '../errors.js'
+import { EvaluatorError, requireBetween, requireFinite, requireList } from '../errors.js'
 import { sortAscending } from '../statistics/radix-sort.js'
 import type { Random } from '../statistics/random.js'
 import { requireVectors, type Vectors } from './embeddings.js'
@@ -77,11 +77,13 @@ function permutationP (
 ): { p: number | null, permutations: number } {
   const { permutations, random, permutationsMax = 199, exceedancesMax = Infinity } = options
   if (permutations !== undefined) {
+    requireList('permutations', permutations)
     const reached = permutations.filter((order, i) => reaches(firstOf(order, n, total, `permutations[${i}]`))).length
     return { p: (1 + reached) / (1 + permutations.length), permutations: permutations.length }
   }
   if (random === undefined) return { p: null, permutations: 0 }
   requireBetween('permutationsMax', permutationsMax, 1, 1_000_000)
+  requireBetween('exceedancesMax', exceedancesMax, 1, Infinity)
   let reached = 0
   for (let drawn = 1; drawn <= permutationsMax; drawn++) {
     if (reaches(shufflePlaces(total, random).slice(0, n).sort())) reached++
@@ -92,6 +94,7 @@ function permutationP (
 
 /** The first n places of an order, ascending, once it is known to be a permutation. */
 function firstOf (order: ArrayLike<number>, n: number, total: number, argument: string): Int32Array {
+  requireFinite(argument, order)
   const places = Int32Array.from(order)
   const isPermutation = places.length === total && places.slice().sort().every((place, i) => place === i)
   if (isPermutation) return places.subarray(0, n).sort()

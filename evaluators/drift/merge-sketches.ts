@@ -2,6 +2,7 @@ import { EvaluatorError } from '../errors.js'
 import type { Random } from '../statistics/random.js'
 import type { CategoricalSketch, ColumnSketch, EmbeddingSketch, TextSketch } from './column-sketch.js'
 import { mergeNumeric } from './numeric-sketch.js'
+import { parseSketch } from './parse-sketch.js'
 import { mergeSamples } from './sampling.js'
 import { keepCategories, missingColumn, SKETCH_BOUNDS, type TableSketch } from './sketch.js'
 
@@ -11,9 +12,11 @@ import { keepCategories, missingColumn, SKETCH_BOUNDS, type TableSketch } from '
  * words outside the vocabulary those are kept that belong to the vocabulary kept (that of the larger part), unless both
  * have the same. O(size of the sketches).
  *
- * @throws EvaluatorError MALFORMED when they differ in columns, kinds or dimensions
+ * @throws EvaluatorError MALFORMED for what is not a sketch, or when they differ in columns, kinds or dimensions
  */
 export function mergeSketches (a: TableSketch, b: TableSketch, random: Random): TableSketch {
+  parseSketch(a, 'a')
+  parseSketch(b, 'b')
   const names = Object.keys(a.columns)
   for (const name of Object.keys(b.columns)) if (!Object.hasOwn(a.columns, name)) missingColumn('a', name)
   const columns = names.map((name): [string, ColumnSketch] => {

@@ -50,6 +50,7 @@ export function startPageHinkley (settings: PageHinkleySettings): PageHinkleySta
  * @throws EvaluatorError NOT_FINITE
  */
 export function updatePageHinkley (state: PageHinkleyState, value: number): StreamStep<PageHinkleyState> {
+  requireState(state)
   const next = accumulate(state, value)
   const isAlarm = next.count >= state.settings.instancesMin && pageHinkleyStatistic(next) > state.settings.threshold
   return isAlarm ? { state: startPageHinkley(state.settings), level: 'drift' } : { state: next, level: 'stable' }
@@ -69,5 +70,18 @@ export function accumulate (state: PageHinkleyState, value: number): PageHinkley
   const fall = state.fall + value - mean + state.settings.delta
   return {
     ...state, count, mean, rise, fall, riseMin: Math.min(state.riseMin, rise), fallMax: Math.max(state.fallMax, fall)
+  }
+}
+
+/** A state may come from where it was stored. O(1). */
+function requireState (state: PageHinkleyState): void {
+  const { version, settings } = state
+  requireBetween('state.version', version, 1, 1)
+  requireBetween('state.settings.delta', settings.delta, 0, Number.MAX_VALUE)
+  requireBetween('state.settings.threshold', settings.threshold, Number.MIN_VALUE, Number.MAX_VALUE)
+  requireBetween('state.settings.instancesMin', settings.instancesMin, 1, Number.MAX_SAFE_INTEGER)
+  requireBetween('state.count', state.count, 0, Number.MAX_SAFE_INTEGER)
+  for (const field of ['mean', 'rise', 'riseMin', 'fall', 'fallMax'] as const) {
+    requireBetween(`state.${field}`, state[field], -Number.MAX_VALUE, Number.MAX_VALUE)
   }
 }

@@ -1,8 +1,8 @@
-import { EvaluatorError } from '../errors.js'
+import { EvaluatorError, requireChoice, requireList } from '../errors.js'
 import type { Random } from '../statistics/random.js'
 import { readCategories, readNumbers, readTexts, readVectors } from './cells.js'
 import type { CategoricalSketch, ColumnSketch, EmbeddingSketch, TextSketch } from './column-sketch.js'
-import type { ColumnKind, Columns, Table } from './drift-result.js'
+import { COLUMN_KINDS, type ColumnKind, type Columns, type Table } from './drift-result.js'
 import { centroid } from './embeddings.js'
 import { inferKind } from './infer-columns.js'
 import { sketchNumbers } from './numeric-sketch.js'
@@ -45,6 +45,8 @@ export interface SketchOptions {
 export function sketchColumn (
   kind: ColumnKind, column: ArrayLike<unknown>, options: SketchOptions, argument = 'column'
 ): ColumnSketch {
+  requireChoice('kind', kind, COLUMN_KINDS)
+  requireList(argument, column)
   switch (kind) {
     case 'numeric': {
       const { values, missing } = readNumbers(argument, column)
@@ -74,6 +76,7 @@ export function sketchColumn (
 export function sketchTable (table: Table, columns: Columns, options: SketchOptions): TableSketch {
   const sketches = Object.entries(columns).map(([name, wanted]): [string, ColumnSketch] => {
     const column = Object.hasOwn(table, name) ? table[name]! : missingColumn('table', name)
+    requireChoice(`columns.${name}`, wanted, [...COLUMN_KINDS, 'auto'])
     return [name, sketchColumn(wanted === 'auto' ? inferKind(name, column) : wanted, column, options, name)]
   })
   const rows = requireEqualRows('table', table, Object.keys(columns))
@@ -82,6 +85,7 @@ export function sketchTable (table: Table, columns: Columns, options: SketchOpti
 
 /** Number of rows of the named columns, all equally many. @throws EvaluatorError LENGTH_MISMATCH, naming the column */
 export function requireEqualRows (argument: string, table: Table, names: readonly string[]): number {
+  for (const name of names) requireList(`${argument}.${name}`, table[name])
   const rows = names.length === 0 ? 0 : table[names[0]!]!.length
   for (const name of names) {
     if (table[name]!.length === rows) continue

@@ -1,3 +1,6 @@
+import { requireBetween } from '../errors.js'
+import { requireText, requireTexts } from '../text/texts.js'
+
 /** Scripts that are told apart, the common ones first. */
 const SCRIPTS: readonly (readonly [string, RegExp])[] = [
   ['latin', /\p{Script=Latin}/u], ['cyrillic', /\p{Script=Cyrillic}/u], ['han', /\p{Script=Han}/u],
@@ -30,9 +33,11 @@ export interface TextDescriptors {
 
 /**
  * Describes a text by its characters, with Unicode properties: length, shares of digits, punctuation and upper case,
- * and the mix of scripts. Never throws: lone surrogates are characters without properties. O(characters).
+ * and the mix of scripts. Lone surrogates are characters without properties. O(characters).
+ * @throws EvaluatorError MALFORMED for what is not text
  */
 export function describeText (text: string): TextDescriptors {
+  requireText('text', text)
   const letters = new Map<string, number>()
   let [length, digits, punctuation, upperCase, last] = [0, 0, 0, 0, SCRIPTS[0]!]
   for (const character of text) {
@@ -66,8 +71,11 @@ export function wordsOf (text: string): string[] {
 /**
  * The `sizeMax` words that most of the texts contain (of equals the first in code-unit order), ascending.
  * O(characters + distinct words · log).
+ * @throws EvaluatorError MALFORMED for what is not text, OUT_OF_RANGE for a size below 0
  */
 export function buildVocabulary (texts: readonly string[], sizeMax: number): string[] {
+  requireTexts('texts', texts)
+  requireBetween('sizeMax', sizeMax, 0, Number.MAX_SAFE_INTEGER)
   const counts = new Map<string, number>()
   for (const text of texts) {
     for (const word of new Set(wordsOf(text))) counts.set(word, (counts.get(word) ?? 0) + 1)
@@ -79,8 +87,10 @@ export function buildVocabulary (texts: readonly string[], sizeMax: number): str
 /**
  * Share of a text's words (with repetition) that are not in the vocabulary, 0..1. O(characters).
  * @returns null when the text has no word
+ * @throws EvaluatorError MALFORMED for what is not text
  */
 export function outOfVocabularyRate (text: string, vocabulary: ReadonlySet<string>): number | null {
+  requireText('text', text)
   const words = wordsOf(text)
   if (words.length === 0) return null
   return words.filter((word) => !vocabulary.has(word)).length / words.length

@@ -35,9 +35,9 @@ export function wasserstein1Normed (reference: ArrayLike<number>, current: Array
   return normWasserstein1(distance, meanAndDeviation(ascending).deviation)
 }
 
-/** A distance in units of the reference's standard deviation, the latter at least 0.001. O(1). */
+/** A distance in units of the reference's standard deviation (at least 0.001); at most the greatest number. O(1). */
 export function normWasserstein1 (distance: number, deviation: number): number {
-  return distance / Math.max(deviation, DEVIATION_MIN)
+  return Math.min(Number.MAX_VALUE, distance / Math.max(deviation, DEVIATION_MIN))
 }
 
 /**
@@ -49,7 +49,8 @@ export function normWasserstein1 (distance: number, deviation: number): number {
  * @throws EvaluatorError EMPTY or NOT_FINITE
  */
 export function energyDistance (x: ArrayLike<number>, y: ArrayLike<number>): number {
-  return Math.sqrt(2 * integrate(ascendingCopy('x', x), ascendingCopy('y', y), true))
+  const squares = integrate(ascendingCopy('x', x), ascendingCopy('y', y), true)
+  return Number.isFinite(2 * squares) ? Math.sqrt(2 * squares) : Math.SQRT2 * Math.sqrt(squares)
 }
 
 /** ∫ |F − G| or ∫ (F − G)² in one merge; halves are subtracted, for the whole difference may overflow. */
