@@ -36,7 +36,9 @@ export const EXIT = {
   interrupted: 130
 } as const
 
-const VERIFICATION = new Set<string>(['DIGEST_MISMATCH', 'BLOB_MISSING', 'LAYOUT_CORRUPT'])
+const VERIFICATION = new Set<string>([
+  'DIGEST_MISMATCH', 'BLOB_MISSING', 'LAYOUT_CORRUPT', 'SIGNATURE_REQUIRED', 'SIGNATURE_INVALID'
+])
 
 interface GlobalOptions { dataDir: string, json?: true, server: string }
 
