@@ -122,7 +122,7 @@ function checkMarker (path: string): void {
 }
 
 /** Replaces a file at once and durably: readers see the old or the new bytes, never a part. */
-function replaceFile (path: string, text: string, temporaryDirectory: string): void {
+export function replaceFile (path: string, text: string, temporaryDirectory: string): void {
   const temporary = join(temporaryDirectory, `${path.slice(dirname(path).length + 1)}.new`)
   mkdirSync(temporaryDirectory, { recursive: true })
   const file = openSync(temporary, 'w', 0o644)

@@ -1,9 +1,9 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
 import { Type, type Static } from 'typebox'
 import { Value } from 'typebox/value'
 import { withLock } from '../database.js'
 import { RegistryError } from '../errors.js'
+import { replaceFile } from '../layout.js'
 import { quote } from '../names.js'
 import type { TemporaryDirectories } from '../temporary.js'
 import { parsePublicKey, type PublicKey } from './keys.js'
@@ -158,17 +158,4 @@ function parseTrust (text: string, path: string): Trust {
     return { ...key, ...rest }
   })
   return { policy: document.policy, keys }
-}
-
-function replaceFile (path: string, text: string, directory: string): void {
-  mkdirSync(directory, { recursive: true })
-  const temporary = join(directory, 'trust.json')
-  const file = openSync(temporary, 'wx', 0o644)
-  try {
-    writeFileSync(file, text)
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
-  }
-  renameSync(temporary, path)
 }
