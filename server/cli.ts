@@ -76,7 +76,11 @@ function buildProgram (signal: AbortSignal): Command {
   const warn = (line: string): void => { process.stderr.write(`${line}\n`) }
   const actor = (): string => process.env['GAUNTLET_ACTOR'] ?? userInfo().username
   addRegistryCommands(program, {
-    open: () => Registry.open({ dataDir: options().dataDir, now: Date.now }), inspect: inspectModel, actor, print, warn
+    open: async () => Registry.open({ dataDir: options().dataDir, now: Date.now }),
+    inspect: inspectModel,
+    actor,
+    print,
+    warn
   })
   addServeCommand(program, { options, signal, print })
   addRolloutCommands(program, { api: () => apiClient(options().server, actor(), signal), print, warn, signal })

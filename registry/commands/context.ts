@@ -4,7 +4,7 @@ import type { Registry } from '../registry.js'
 
 /** What the composition lends to the commands. */
 export interface RegistryCommandsContext {
-  readonly open: () => Registry
+  readonly open: () => Promise<Registry>
   readonly inspect: Inspect
   readonly actor: () => string
   readonly print: (json: unknown, text: () => string) => void
@@ -13,9 +13,9 @@ export interface RegistryCommandsContext {
 
 /** Opens the registry for one piece of work and closes it, whatever happens. */
 export async function withRegistry (
-  open: () => Registry, work: (registry: Registry) => Promise<void> | void
+  open: () => Promise<Registry>, work: (registry: Registry) => Promise<void> | void
 ): Promise<void> {
-  const registry = open()
+  const registry = await open()
   try {
     await work(registry)
   } finally {

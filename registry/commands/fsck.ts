@@ -22,7 +22,7 @@ export function addFsck (program: Command, { print }: RegistryCommandsContext): 
     .option('--dry-run', 'change nothing, whatever else is asked')
     .option('--quiet', 'print nothing when nothing is wrong')
     .action(async (flags: FsckFlags, command: Command) => {
-      const open = () => Registry.open({ dataDir: dataDirOf(command), now: Date.now, heal: false })
+      const open = async () => Registry.open({ dataDir: dataDirOf(command), now: Date.now, heal: false })
       await withRegistry(open, async (registry) => {
         const { repair = false, quarantine = false, dryRun = false } = flags
         const report = await registry.fsck({ repair: repair && !dryRun, quarantine: quarantine && !dryRun })

@@ -17,7 +17,7 @@ function commandLine () {
     const program = new Command().exitOverride().configureOutput({ writeErr: () => {} })
       .option('--json').option('--data-dir <path>', '', dataDir)
     addRegistryCommands(program, {
-      open: () => Registry.open({ dataDir, now: Date.now }),
+      open: async () => Registry.open({ dataDir, now: Date.now }),
       inspect: fakeInspect,
       actor: () => 'ann',
       print: (json, text) => printed.push({ json, text: text() }),

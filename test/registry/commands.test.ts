@@ -16,7 +16,7 @@ function commandLine () {
     const program = new Command().exitOverride().configureOutput({ writeErr: () => {} })
       .option('--json').option('--data-dir <path>', '', dataDir)
     addRegistryCommands(program, {
-      open: () => Registry.open({ dataDir: program.opts<{ dataDir: string }>().dataDir, now: () => START_MS }),
+      open: async () => Registry.open({ dataDir: program.opts<{ dataDir: string }>().dataDir, now: () => START_MS }),
       inspect: fakeInspect,
       actor: () => 'ann',
       print: (json, text) => printed.push({ json, text: text() }),

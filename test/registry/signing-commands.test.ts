@@ -15,7 +15,7 @@ function commandLine () {
     const printed: Array<{ json: Record<string, unknown>, text: string }> = []
     const program = new Command().exitOverride().configureOutput({ writeErr: () => {} }).option('--data-dir <path>', '', dataDir)
     addRegistryCommands(program, {
-      open: () => Registry.open({ dataDir, now: () => START_MS }),
+      open: async () => Registry.open({ dataDir, now: () => START_MS }),
       inspect: fakeInspect,
       actor: () => 'ann',
       print: (json, text) => printed.push({ json: json as Record<string, unknown>, text: text() }),

@@ -1,0 +1,102 @@
+import type { KeyObject } from 'node:crypto'
+import type { AliasStore } from './aliases.js'
+import type { AuditStore } from './audit.js'
+import type { Connection } from './database.js'
+import { RegistryError } from './errors.js'
+import type { Layer } from './manifest.js'
+import { quote } from './names.js'
+import { versions } from './schema.js'
+import type { Serving } from './serving.js'
+import { signLayers } from './signing/bundle.js'
+import type { SignaturePolicy } from './signing/policy.js'
+import type { SignatureReport, Signing } from './signing/signing.js'
+import { refuseRemoved } from './tombstones.js'
+import { detailOf, findVersion, requireVersion, type VersionDetail, type VersionRow } from './versions.js'
+
+/** What a version is recorded under, and by whom. */
+export interface RecordRequest {
+  readonly name: string
+  readonly version: string
+  readonly alias?: string
+  readonly actor: string
+  readonly reason?: string
+  /** A private key to sign the version with. */
+  readonly signWith?: KeyObject
+  /** Stricter than what holds anyway, or without effect. */
+  readonly signaturePolicy?: SignaturePolicy
+}
+
+export interface RecordContext {
+  readonly aliases: AliasStore
+  readonly audit: AuditStore
+  readonly signing: Signing
+  readonly now: () => number
+}
+
+/** The version as it is about to be recorded. */
+export interface Built {
+  readonly digest: string
+  readonly manifestBytes: number
+  readonly sizeBytes: number
+  readonly serving: Serving
+}
+
+export interface Recorded { readonly status: 'published' | 'unchanged', readonly detail: VersionDetail }
+
+/**
+ * Signs when asked to, keeps the signatures, and lets the policy decide.
+ * @throws RegistryError VERSION_CONFLICT, SIGNATURE_REQUIRED, SIGNATURE_INVALID
+ */
+export async function admit (
+  connection: Connection, signing: Signing, request: RecordRequest,
+  { built, layers, bundles }: { built: Built, layers: readonly Layer[], bundles: readonly Buffer[] }
+): Promise<SignatureReport> {
+  const { name, version, signWith, signaturePolicy = 'off' } = request
+  refuseConflict(findVersion(connection, name, version), built, request)
+  const own = signWith === undefined ? [] : [signLayers(name.slice(name.lastIndexOf('/') + 1), layers, signWith)]
+  return await signing.admitPublish({
+    label: `${name}:${version}`,
+    subject: { digest: built.digest, sizeBytes: built.manifestBytes },
+    layers,
+    bundles: [...bundles, ...own],
+    policy: signaturePolicy
+  })
+}
+
+/** Version, alias and audit: all or nothing, within the caller's transaction. */
+export function record (
+  connection: Connection, context: RecordContext, request: RecordRequest, built: Built, action = 'version.publish'
+): Recorded {
+  const { name: model, version, actor } = request
+  const reason = request.reason ?? 'published'
+  const at = context.now()
+  refuseRemoved(connection, model, version)
+  const existing = findVersion(connection, model, version)
+  refuseConflict(existing, built, request)
+  if (existing === null) {
+    if (context.aliases.read(connection, model, version) !== null) {
+      throw new RegistryError('INVALID_VERSION', `${quote(version)} is an alias of ${quote(model)}, so it cannot be a version`)
+    }
+    connection.insert(versions).values({ model, version, createdAt: at, ...built }).run()
+    context.audit.append({
+      at,
+      actor,
+      action,
+      subject: `${model}:${version}`,
+      reason,
+      details: { digest: built.digest, sizeBytes: built.sizeBytes }
+    }, connection)
+  }
+  if (request.alias !== undefined) {
+    context.aliases.set(connection, { name: model, alias: request.alias, version, actor, reason }, at)
+  }
+  const detail = detailOf(connection, requireVersion(connection, model, version))
+  return { status: existing === null ? 'published' : 'unchanged', detail }
+}
+
+function refuseConflict (existing: VersionRow | null, { digest }: Built, { name, version }: RecordRequest): void {
+  if (existing === null || existing.digest === digest) return
+  throw new RegistryError('VERSION_CONFLICT',
+    `version ${quote(version)} of ${quote(name)} exists with digest ${existing.digest} and is immutable; ` +
+    `the new files have digest ${digest}, publish them as another version`)
+}
