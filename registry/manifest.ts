@@ -3,6 +3,7 @@ import { Value } from 'typebox/value'
 import { digestOf } from './blobs.js'
 import { RegistryError } from './errors.js'
 import { mediaTypeOf, pathsFault } from './paths.js'
+import type { Provenance } from './provenance.js'
 import type { Serving } from './serving.js'
 
 export const MANIFEST_MEDIA_TYPE = 'application/vnd.oci.image.manifest.v1+json'
@@ -47,6 +48,7 @@ export interface ManifestSource {
   readonly serving: Serving
   /** Seconds since the epoch (SOURCE_DATE_EPOCH); without it the documents carry no time at all. */
   readonly sourceDateEpoch?: number
+  readonly provenance?: Provenance
 }
 
 /** The ModelPack manifest and config of a version as canonical bytes. Pure. */
@@ -69,7 +71,8 @@ export function buildManifest (source: ManifestSource): { manifest: Buffer, conf
       'org.opencontainers.image.title': source.name,
       'org.opencontainers.image.version': source.version,
       [TASK]: source.serving.task,
-      ...(created === undefined ? {} : { 'org.opencontainers.image.created': created })
+      ...(created === undefined ? {} : { 'org.opencontainers.image.created': created }),
+      ...provenanceAnnotations(source)
     }
   })
   return { manifest: Buffer.from(manifest), config }
@@ -102,12 +105,28 @@ function configDocument (source: ManifestSource, layers: readonly Layer[]): unkn
   const isText = source.serving.task !== 'tensor'
   const isEmbedding = source.serving.task === 'feature-extraction'
   return {
-    descriptor: { name: source.name, version: source.version, createdAt: createdAt(source) },
+    descriptor: {
+      name: source.name,
+      version: source.version,
+      createdAt: createdAt(source),
+      sourceURL: source.provenance?.sourceUrl,
+      revision: source.provenance?.revision,
+      licenses: source.provenance?.licenses
+    },
     config: {
       format: 'onnx',
       capabilities: { inputTypes: [isText ? 'text' : 'other'], outputTypes: [isEmbedding ? 'embedding' : 'other'] }
     },
     modelfs: { type: 'layers', diffIds: layers.map(({ digest }) => digest) }
+  }
+}
+
+function provenanceAnnotations ({ provenance = {} }: ManifestSource): Record<string, string> {
+  const { sourceUrl, revision, licenses } = provenance
+  return {
+    ...(sourceUrl === undefined ? {} : { 'org.opencontainers.image.source': sourceUrl }),
+    ...(revision === undefined ? {} : { 'org.opencontainers.image.revision': revision }),
+    ...(licenses === undefined ? {} : { 'org.opencontainers.image.licenses': licenses.join(' AND ') })
   }
 }
 

@@ -4,11 +4,12 @@ import { RegistryError } from './errors.js'
 import { agreedTask, completeServing, type Inspect, type Inspection, type InspectionSource } from './inspection.js'
 import type { Layout } from './layout.js'
 import { checkAlias, checkName, checkVersion, quote } from './names.js'
+import type { Provenance } from './provenance.js'
 import { admit, record, type RecordContext, type Recorded, type RecordRequest } from './record.js'
 import type { Serving } from './serving.js'
 import type { SignatureReport } from './signing/signing.js'
 import { partSignature, readSourceSignature } from './signing/source.js'
-import { findModelFile, scanSource, type SourceLimits } from './source.js'
+import { findModelFile, scanSource, type SourceLimits, type SourceSelection } from './source.js'
 import { copyFiles, readDraft, storeBlobs } from './staging.js'
 import type { Hold, StorageLock } from './storage-lock.js'
 import type { TemporaryDirectories } from './temporary.js'
@@ -18,8 +19,11 @@ import { findVersion } from './versions.js'
 /** How far a publish has come; a kill after `committed` is healed at the next open, before it leaves no version. */
 export type PublishStep = 'scanned' | 'copied' | 'inspected' | 'stored' | 'committed' | 'indexed'
 
-export interface PublishRequest extends RecordRequest {
+export interface PublishRequest extends RecordRequest, SourceSelection {
   readonly path: string
+  /** What the source is called in messages; its path unless told. */
+  readonly label?: string
+  readonly provenance?: Provenance
   readonly task?: Serving['task']
   /** Seconds; the creation time written into the artifact. Without it the artifact carries none. */
   readonly sourceDateEpoch?: number
@@ -29,6 +33,8 @@ export interface PublishRequest extends RecordRequest {
 export interface PublishResult extends Recorded {
   /** What its signatures are worth; absent when it has none. */
   readonly signature?: SignatureReport
+  /** What of a folder was left out: what was excluded, and other variants of the model. */
+  readonly omitted?: readonly string[]
 }
 
 export interface PublishContext extends RecordContext {
@@ -68,23 +74,31 @@ async function publishHolding (
   refuseRemoved(context.database, request.name, request.version)
   const step = request.onStep ?? (() => {})
 
-  const { files, signature: source } = partSignature(await scanSource(request.path, context.limits))
+  const { label = request.path } = request
+  const scanned = await scanSource(request.path, context.limits, request, label)
+  const { files, signature: source } = partSignature(scanned.files)
   if (source === null) refuseBare(context, request)
   step('scanned')
   const { signature, ...built } = await context.temporary.use(async (stage) => {
     const folder = join(stage, 'files')
-    const layers = await copyFiles(files, folder, request.path)
+    const layers = await copyFiles(files, folder, label)
     const draft = await readDraft(folder, files)
-    const modelFile = findModelFile(request.path, files, draft.modelFile)
+    const modelFile = findModelFile(label, { ...scanned, files }, draft.modelFile)
     step('copied')
     const task = agreedTask(request.task, draft)
-    const inspection = await runInspect(inspect, request.path, { directory: folder, modelFile }, task)
+    const inspection = await runInspect(inspect, label, { directory: folder, modelFile }, task)
     const serving = completeServing(draft, modelFile, inspection)
     step('inspected')
     await hold.take()
     const bundles = source === null ? [] : [await readSourceSignature(source, layers)]
-    const { name, version, sourceDateEpoch } = request
-    const named = { name, version, serving, ...sourceDateEpoch === undefined ? {} : { sourceDateEpoch } }
+    const { name, version, sourceDateEpoch, provenance } = request
+    const named = {
+      name,
+      version,
+      serving,
+      ...sourceDateEpoch === undefined ? {} : { sourceDateEpoch },
+      ...provenance === undefined ? {} : { provenance }
+    }
     const { layers: all, ...stored } = await storeBlobs(context.layout, { stage, folder, layers, named })
     const built = { ...stored, serving }
     const { database, signing } = context
@@ -95,7 +109,8 @@ async function publishHolding (
   step('committed')
   context.refreshIndex()
   step('indexed')
-  return signature.state === 'unsigned' ? result : { ...result, signature }
+  const omitted = scanned.omitted.length === 0 ? {} : { omitted: scanned.omitted }
+  return { ...result, ...omitted, ...signature.state === 'unsigned' ? {} : { signature } }
 }
 
 /** What comes without a signature where one is required is not even copied, unless it is there already. */

@@ -1,10 +1,14 @@
-import { constants, lstat, open, readdir, realpath, stat } from 'node:fs/promises'
+import { constants, lstat, open, readdir, readFile, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { chooseVariant, type Dtype } from './dtype.js'
 import { RegistryError } from './errors.js'
+import { excluding } from './exclude.js'
 import { quote } from './names.js'
 import { pathsFault, refuseUnsafeFormat } from './paths.js'
 
 const MODEL_FILES = ['model.onnx', 'onnx/model.onnx'] as const
+/** What tools keep beside a model for themselves: the history of git, the notes of a download from the hub. */
+const FOREIGN = /^(\.git.*|\.cache|\.ipynb_checkpoints|__pycache__|\.DS_Store)$/
 export const SERVING_FILE = 'serving.json'
 
 /** Bounds of what may be published. */
@@ -23,47 +27,107 @@ export const SOURCE_LIMITS: SourceLimits = {
 /** A file to be published: its path inside the version and where it is now. */
 export interface SourceFile { readonly path: string, readonly location: string, readonly sizeBytes: number }
 
+/** Which files of a folder are published. */
+export interface SourceSelection {
+  readonly dtype?: Dtype
+  /** Patterns of files that are left out: see `excluding`. */
+  readonly exclude?: readonly string[]
+  /** The model, when it is told; else what the folder's serving.json names. */
+  readonly modelFile?: string
+}
+
+export interface Source {
+  /** Sorted by path. */
+  readonly files: SourceFile[]
+  /** Relative; undefined when the files do not tell. */
+  readonly modelFile: string | undefined
+  /** What of the folder is not published, but for what tools keep for themselves; folders end in `/`. Sorted. */
+  readonly omitted: readonly string[]
+}
+
 /**
- * The files of a source, sorted by path: one `.onnx` file (as `model.onnx`) or every file of a folder but `.git*`.
- * Nothing is opened but for the first bytes of each file.
+ * The files of a source: one `.onnx` file (as `model.onnx`) or the files of a folder, of several variants of the model
+ * only the chosen one. Nothing is opened but for the first bytes of each file, and serving.json.
+ * @param label what the source is called in messages
  * @throws RegistryError SOURCE_NOT_FOUND, or SOURCE_INVALID naming the file and what is wrong with it
  */
-export async function scanSource (path: string, limits: SourceLimits): Promise<SourceFile[]> {
-  const root = await rootOf(path)
+export async function scanSource (
+  path: string, limits: SourceLimits, selection: SourceSelection = {}, label = path
+): Promise<Source> {
+  const root = await rootOf(path, label)
   const { size, isFile } = await stat(root).then((found) => ({ size: found.size, isFile: found.isFile() }))
-  const files = isFile ? [{ path: modelNameOf(path), location: root, sizeBytes: size }] : await walk(root, limits)
-  files.sort((a, b) => (a.path < b.path ? -1 : 1))
+  const { files, modelFile, omitted } = isFile
+    ? singleFile({ path: modelNameOf(path), location: root, sizeBytes: size }, selection, label)
+    : await scanFolder(root, limits, selection, label)
   const fault = pathsFault([...new Set([...files.map((file) => file.path), SERVING_FILE])])
   if (fault !== null) throw new RegistryError('SOURCE_INVALID', `${fault}; rename it`)
-  for (const file of files) refuseUnsafeFormat(file.path, await headOf(file.location))
-  checkBounds(path, files, limits)
-  return files
+  for (const file of files) refuseUnsafe(file.path, await headOf(file.location), !isFile && modelFile !== undefined)
+  checkBounds(label, files, limits)
+  return { files, modelFile, omitted }
 }
 
-/** The model among the files: what serving.json names, else `model.onnx` or `onnx/model.onnx`. */
-export function findModelFile (path: string, files: readonly SourceFile[], stated: string | undefined): string {
-  const paths = new Set(files.map((file) => file.path))
-  if (stated !== undefined) {
-    if (paths.has(stated) && stated.endsWith('.onnx')) return stated
-    throw new RegistryError('SERVING_INVALID',
-      `serving.json: /modelFile ${quote(stated)} must be an .onnx file in ${quote(path)}`)
+function singleFile (file: SourceFile, { dtype, exclude = [] }: SourceSelection, label: string): Source {
+  if (exclude.length === 0 && (dtype === undefined || dtype === 'auto')) {
+    return { files: [file], modelFile: file.path, omitted: [] }
   }
-  const found = MODEL_FILES.find((candidate) => paths.has(candidate))
-  if (found !== undefined) return found
-  throw new RegistryError('SOURCE_INVALID', `${quote(path)} has neither ${MODEL_FILES.join(' nor ')}`)
+  throw new RegistryError('SOURCE_INVALID', `${quote(label)} is a file, so there is nothing to choose by data type or to leave out`)
 }
 
-async function rootOf (path: string): Promise<string> {
+async function scanFolder (
+  root: string, limits: SourceLimits, selection: SourceSelection, label: string
+): Promise<Source> {
+  const { files: found, excluded } = await walk(root, label, limits, excluding(selection.exclude ?? []))
+  const stated = selection.modelFile ?? await statedModelFile(found, limits)
+  const choice = chooseVariant(label, found.map((file) => file.path), { dtype: selection.dtype, stated })
+  const files = found.filter(({ path }) => choice?.omitted.has(path) !== true).sort((a, b) => (a.path < b.path ? -1 : 1))
+  return { files, modelFile: choice?.modelFile, omitted: [...excluded, ...choice?.omitted ?? []].sort() }
+}
+
+/** The model among the files: what serving.json names, else what the scan chose. */
+export function findModelFile (label: string, { files, modelFile }: Source, stated: string | undefined): string {
+  if (stated !== undefined) {
+    if (files.some(({ path }) => path === stated) && stated.endsWith('.onnx')) return stated
+    throw new RegistryError('SERVING_INVALID',
+      `serving.json: /modelFile ${quote(stated)} must be an .onnx file in ${quote(label)}`)
+  }
+  if (modelFile !== undefined) return modelFile
+  throw new RegistryError('SOURCE_INVALID', `${quote(label)} has neither ${MODEL_FILES.join(' nor ')}`)
+}
+
+/** What the folder's own serving.json calls the model; whatever is wrong with that file is found when it is parsed. */
+async function statedModelFile (files: readonly SourceFile[], limits: SourceLimits): Promise<string | undefined> {
+  const file = files.find(({ path }) => path === SERVING_FILE)
+  if (file === undefined || file.sizeBytes > limits.servingBytesMax) return undefined
+  try {
+    const document: unknown = JSON.parse(await readFile(file.location, 'utf8'))
+    const stated = (document as { modelFile?: unknown } | null)?.modelFile
+    return typeof stated === 'string' ? stated : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** A folder that has a model beside the refused file can be published without that file, so the message says how. */
+function refuseUnsafe (path: string, head: Buffer, hasModel: boolean): void {
+  try {
+    refuseUnsafeFormat(path, head)
+  } catch (error) {
+    if (!hasModel || !(error instanceof RegistryError)) throw error
+    throw new RegistryError(error.code, `${error.message}; to publish the rest, add --exclude ${quote(path)}`, { cause: error })
+  }
+}
+
+async function rootOf (path: string, label: string): Promise<string> {
   try {
     const root = await realpath(path)
     const found = await stat(root)
     if (found.isFile() || found.isDirectory()) return root
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
-    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw unreadable(path, error)
-    throw new RegistryError('SOURCE_NOT_FOUND', `there is no file or folder ${quote(path)}`, { cause: error })
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw unreadable(label, error)
+    throw new RegistryError('SOURCE_NOT_FOUND', `there is no file or folder ${quote(label)}`, { cause: error })
   }
-  throw new RegistryError('SOURCE_INVALID', `${quote(path)} must be an .onnx file or a folder`)
+  throw new RegistryError('SOURCE_INVALID', `${quote(label)} must be an .onnx file or a folder`)
 }
 
 function modelNameOf (path: string): string {
@@ -72,30 +136,34 @@ function modelNameOf (path: string): string {
   throw new RegistryError('SOURCE_INVALID', `${quote(path)} must be an .onnx file or a folder that has a model.onnx`)
 }
 
-async function walk (root: string, limits: SourceLimits): Promise<SourceFile[]> {
+async function walk (
+  root: string, label: string, limits: SourceLimits, isExcluded: (path: string) => boolean
+): Promise<{ files: SourceFile[], excluded: string[] }> {
   const files: SourceFile[] = []
+  const excluded: string[] = []
   const folders = ['']
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     for (const { name } of await entriesOf(join(root, folder))) {
-      if (name.startsWith('.git')) continue
+      if (FOREIGN.test(name)) continue
       const path = folder === '' ? name : `${folder}/${name}`
       const location = join(root, path)
       const found = await lstat(location).catch((error: unknown) => { throw unreadable(path, error) })
-      if (found.isDirectory()) {
-        folders.push(path)
-      } else if (found.isFile()) {
-        files.push({ path, location, sizeBytes: found.size })
-      } else {
-        throw new RegistryError('SOURCE_INVALID', found.isSymbolicLink()
-          ? `${quote(path)} is a symbolic link, which may point outside the folder, so it is refused; copy the file itself (cp -rL)`
-          : `${quote(path)} is neither a regular file nor a folder, so it is refused`)
-      }
-      if (files.length + folders.length > limits.filesMax) {
-        throw new RegistryError('SOURCE_INVALID', `${quote(root)} has more than ${limits.filesMax} files`)
+      if (isExcluded(path)) excluded.push(found.isDirectory() ? `${path}/` : path)
+      else if (found.isDirectory()) folders.push(path)
+      else if (found.isFile()) files.push({ path, location, sizeBytes: found.size })
+      else throw notRegular(path, found.isSymbolicLink())
+      if (files.length + folders.length + excluded.length > limits.filesMax) {
+        throw new RegistryError('SOURCE_INVALID', `${quote(label)} has more than ${limits.filesMax} files`)
       }
     }
   }
-  return files
+  return { files, excluded }
+}
+
+function notRegular (path: string, isSymbolicLink: boolean): RegistryError {
+  return new RegistryError('SOURCE_INVALID', isSymbolicLink
+    ? `${quote(path)} is a symbolic link, which may point outside the folder, so it is refused; copy the file itself (cp -rL)`
+    : `${quote(path)} is neither a regular file nor a folder, so it is refused`)
 }
 
 async function entriesOf (folder: string): Promise<Array<{ name: string }>> {
@@ -120,7 +188,7 @@ async function headOf (location: string): Promise<Buffer> {
   }
 }
 
-function checkBounds (path: string, files: readonly SourceFile[], limits: SourceLimits): void {
+function checkBounds (label: string, files: readonly SourceFile[], limits: SourceLimits): void {
   let total = 0
   for (const file of files) {
     total += file.sizeBytes
@@ -132,7 +200,7 @@ function checkBounds (path: string, files: readonly SourceFile[], limits: Source
     }
   }
   if (total > limits.totalBytesMax) {
-    throw new RegistryError('SOURCE_INVALID', `${quote(path)} has ${total} bytes, more than the ${limits.totalBytesMax} allowed`)
+    throw new RegistryError('SOURCE_INVALID', `${quote(label)} has ${total} bytes, more than the ${limits.totalBytesMax} allowed`)
   }
 }
 

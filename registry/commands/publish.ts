@@ -8,9 +8,10 @@ import { describeReport, UNSIGNED } from '../signing/signing.js'
 import { TASKS, type Serving } from '../serving.js'
 import { parseSeconds, withRegistry, type RegistryCommandsContext } from './context.js'
 import { describeVersion } from './models.js'
+import { addSourceOptions, describeOmitted, type SourceFlags } from './source-options.js'
 import { nameOf } from './words.js'
 
-interface PublishFlags {
+interface PublishFlags extends SourceFlags {
   readonly name: string
   readonly version: string
   readonly alias?: string
@@ -24,7 +25,7 @@ interface PublishFlags {
 
 /** `gauntlet publish`. The program must not have a `--version` option of its own, which would swallow this one. */
 export function addPublish (program: Command, { open, inspect, actor, print, warn }: RegistryCommandsContext): void {
-  program.command('publish')
+  addSourceOptions(program.command('publish'))
     .description('publish an .onnx file or a folder as an immutable version')
     .argument('<path>', 'an .onnx file, or a folder with model.onnx or onnx/model.onnx')
     .requiredOption('--name <name>', 'model name, for example team/spam-filter')
@@ -42,8 +43,10 @@ export function addPublish (program: Command, { open, inspect, actor, print, war
       const signing = key === undefined ? {} : { signWith: loadPrivateKey(key, passphraseFrom(passphraseEnv)) }
       await withRegistry(open, async (registry) => {
         const request: PublishRequest = { path, actor: actor(), ...flags, ...signing }
-        const { status, detail, signature = UNSIGNED } = await registry.publish(request, inspect)
-        print({ status, ...detail, signature }, () => `${status} ${nameOf(detail)}\n${describeVersion(detail, signature)}`)
+        const { status, detail, signature = UNSIGNED, omitted } = await registry.publish(request, inspect)
+        print({ status, ...detail, signature, omitted }, () => `${status} ${nameOf(detail)}\n${describeVersion(detail, signature)}`)
+        const leftOut = describeOmitted(omitted)
+        if (leftOut !== null) warn(leftOut)
         const policy = stricter(flags.signaturePolicy ?? 'off', registry.signing.policy())
         if (policy === 'warn' && signature.state !== 'signed') warn(`${nameOf(detail)} is ${describeReport(signature)}`)
         if (registry.alias(detail.name, CHAMPION) === null) {
