@@ -23,7 +23,7 @@ export interface InferenceAnswer {
   readonly target: Target<LiveModel>
   readonly arm: Arm | 'none'
   readonly rolloutId: string | null
-  readonly assignment: 'hash' | 'failover' | 'none'
+  readonly assignment: 'target' | 'hash' | 'failover' | 'none'
   readonly outputs: readonly Tensor[]
 }
 

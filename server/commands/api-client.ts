@@ -14,7 +14,7 @@ export interface ApiClient {
   post<T> (path: string, body: string, contentType: string): Promise<T>
 }
 
-export type Act = 'pause' | 'resume' | 'promote' | 'rollback'
+export type Act = 'pause' | 'resume' | 'skip' | 'off' | 'on' | 'promote' | 'rollback'
 export type { RolloutView }
 
 /** Talks to the `/api` of a running gateway. @throws ApiError */

@@ -131,6 +131,41 @@ export class RolloutController {
     return trial.row
   }
 
+  /**
+   * Takes the present step for done, whether it waits, pauses or is being judged.
+   * @throws RegistryError ILLEGAL_TRANSITION when no step is under way
+   */
+  skipStep (id: string, hand: Hand): RolloutRow {
+    const trial = this.#trial(id, 'advance')
+    const { state, step } = trial.row
+    if (step >= trial.plan.steps.length || (state !== 'progressing' && state !== 'paused')) {
+      throw new RegistryError('ILLEGAL_TRANSITION', step >= trial.plan.steps.length
+        ? `every step of rollout ${id} is done: promote it or roll it back`
+        : `a ${state} rollout has no step under way that could be skipped`)
+    }
+    const { pause: _pause, ...details } = trial.details
+    trial.breach = null
+    this.#apply(trial, state === 'paused' ? 'resume' : 'advance', hand, { step: step + 1, pausedUntil: null, details })
+    this.#lookAt(trial)
+    return trial.row
+  }
+
+  /** Nobody is served by the challenger from the next request on, until it is switched on again; nothing ends. */
+  switchOff (id: string, hand: Hand): RolloutRow {
+    const trial = this.#trial(id, 'pause')
+    if (trial.row.state !== 'paused' || trial.details.pause !== 'off') this.#pause(trial, 'off', hand, null)
+    return trial.row
+  }
+
+  /** Undoes `switchOff`; without effect when it is on. */
+  switchOn (id: string, hand: Hand): RolloutRow {
+    const trial = this.#trial(id, 'resume')
+    if (trial.row.state !== 'paused' || trial.details.pause !== 'off') return trial.row
+    this.#resume(trial, hand)
+    this.#lookAt(trial)
+    return trial.row
+  }
+
   /** Back to the champion at once; of a model's latest promoted rollout: back to the champion before. */
   rollback (id: string, hand: Hand): RolloutRow {
     const trial = this.#trials.get(id)
@@ -158,12 +193,17 @@ export class RolloutController {
 
   #lookAt (trial: OpenTrial): void {
     if (trial.retreat !== null) return this.#persistRetreat(trial)
+    if (this.#isOverdue(trial)) return this.#retreat(trial, { actor: ENGINE, reason: 'the progress deadline has passed' })
     if (trial.isRouting && trial.row.state !== 'promoting') {
       const verdict = trial.look(this.#options.now())
       trial.save(this.#store, this.#options.now(), false)
       if (verdict.decision === 'rollback') this.#harm(trial, verdict.reason)
     }
     for (let i = 0; i < TRANSITIONS_PER_LOOK && this.#trials.has(trial.row.id) && this.#step(trial); i++);
+  }
+
+  #isOverdue ({ row: { createdAt, state }, plan: { progressDeadlineMs } }: OpenTrial): boolean {
+    return progressDeadlineMs !== null && state !== 'promoting' && this.#options.now() - createdAt >= progressDeadlineMs
   }
 
   /** Makes the one move that is due; false when there is none. */
@@ -189,24 +229,29 @@ export class RolloutController {
   }
 
   #progress (trial: OpenTrial): boolean {
-    const { step, stage } = trial.row
+    const { step } = trial.row
     const current = trial.plan.steps[step]
     if (current === undefined) return this.#finish(trial)
     switch (current.kind) {
-      case 'setWeight': {
-        const now = this.#options.now()
-        const details = { stageStartedAt: now, startedAt: trial.details.startedAt ?? now }
-        return this.#apply(trial, 'advance', { actor: ENGINE, reason: `weight ${current.weightBps / 100} %` }, {
-          step: step + 1, weightBps: current.weightBps, stage: stage + 1, details
-        })
-      }
+      case 'setWeight': return this.#set(trial, `weight ${current.weightBps / 100} %`, current.weightBps)
+      case 'setMirror': return this.#set(trial, `mirror ${current.mirrorBps / 100} %`)
+      case 'setTarget': return this.#set(trial, current.targeting === null ? 'no rules' : 'new rules')
       case 'pause': {
         const until = current.durationMs === null ? null : this.#options.now() + current.durationMs
-        const reason = until === null ? 'waits for a person to resume' : `pause of ${current.durationMs! / 1_000} s`
+        const wait = until === null ? 'waits for a person to resume' : `pause of ${current.durationMs! / 1_000} s`
+        const reason = current.reason === undefined ? wait : until === null ? current.reason : `${wait}: ${current.reason}`
         return this.#pause(trial, 'step', { actor: ENGINE, reason }, until)
       }
       case 'analysis': return this.#analyse(trial)
     }
+  }
+
+  /** A new share or new rules begin a stage of their own: what was seen before is not pooled with what comes. */
+  #set (trial: OpenTrial, reason: string, weightBps = trial.row.weightBps): boolean {
+    const { step, stage } = trial.row
+    const now = this.#options.now()
+    const details = { stageStartedAt: now, startedAt: trial.details.startedAt ?? now }
+    return this.#apply(trial, 'advance', { actor: ENGINE, reason }, { step: step + 1, weightBps, stage: stage + 1, details })
   }
 
   #analyse (trial: OpenTrial): boolean {
@@ -222,7 +267,7 @@ export class RolloutController {
   }
 
   #finish (trial: OpenTrial): boolean {
-    if (trial.plan.spec.promotion === 'manual') {
+    if (trial.plan.promotion === 'manual') {
       return this.#pause(trial, 'promotion', { actor: ENGINE, reason: 'every step has passed; waits for a person to promote' }, null)
     }
     return this.#apply(trial, 'promote', { actor: ENGINE, reason: trial.plan.analysis === null ? 'every step is done' : trial.verdict.reason })

@@ -39,7 +39,8 @@ function schemaFaults (schema: TSchema, candidate: unknown): Fault[] {
     } else if (error.keyword === 'boolean') {
       faults.set(path, 'is not a known field')
     } else if (error.keyword !== 'additionalProperties' && !(faults.has(path) && error.keyword === 'const')) {
-      faults.set(path, describe(error.keyword, error.message, lookup(schema, error.schemaPath)))
+      const allowed = Array.isArray(params['allowedValues']) ? params['allowedValues'] as unknown[] : []
+      faults.set(path, describe(error.keyword, error.message, lookup(schema, error.schemaPath), allowed))
     }
   }
   return withoutParents(faults)
@@ -53,7 +54,10 @@ function withoutParents (faults: ReadonlyMap<string, string>): Fault[] {
     .map((path) => ({ path, message: faults.get(path)! }))
 }
 
-function describe (keyword: string, message: string, place: Record<string, unknown> | null): string {
+function describe (
+  keyword: string, message: string, place: Record<string, unknown> | null, allowed: readonly unknown[]
+): string {
+  if (keyword === 'enum') return `must be one of ${allowed.map((value) => JSON.stringify(value)).join(', ')}`
   if (keyword === 'anyOf' || keyword === 'const') {
     const branches = place?.['anyOf'] as { const?: unknown }[] | undefined
     const values = branches?.map((branch) => branch.const).filter((value) => value !== undefined)

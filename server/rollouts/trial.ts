@@ -6,10 +6,15 @@ import type { TrialSetting } from '../fleet.js'
 import type { ReplayedPrediction } from '../traffic/messages.js'
 import { type Place, Windows } from '../traffic/windows.js'
 import { Breaker } from './breaker.js'
+import { compileTargeting, type Aim } from '../routing/targeting.js'
+import { settingAfter, type Setting } from './plan.js'
 import { type Plan, parseRolloutSpec } from './spec.js'
 
-/** Why a rollout is paused: a step of its plan, a person, a verdict that needs one, the last word before promotion. */
-export type PauseKind = 'step' | 'manual' | 'verdict' | 'promotion'
+/**
+ * Why a rollout is paused: a step of its plan, a person, a verdict that needs one, the last word before promotion, or
+ * a person has switched the challenger off for everybody.
+ */
+export type PauseKind = 'step' | 'manual' | 'verdict' | 'promotion' | 'off'
 
 /** What the engine keeps in a rollout's row beside the columns. */
 export interface Details {
@@ -43,6 +48,7 @@ export class OpenTrial {
   #isDirty = true
   #wasTimeUp = false
   #saved: { readonly at: number, readonly digest: string } = { at: -Infinity, digest: '' }
+  #force: { readonly step: number, readonly setting: Setting, readonly aim: Aim | null } | null = null
 
   constructor (row: RolloutRow) {
     this.row = row
@@ -55,21 +61,23 @@ export class OpenTrial {
     return this.row.details as Details
   }
 
-  /** Whether sessions are being split now. */
+  /** Whether the challenger is in use now. */
   get isRouting (): boolean {
+    if (this.row.state === 'paused' && this.details.pause === 'off') return false
     return this.row.state === 'progressing' || this.row.state === 'paused' || (this.row.state === 'promoting' && this.row.stage > 0)
   }
 
   /** How routing sees this trial. */
   setting (): TrialSetting {
     const { id, model, challenger, salt, weightBps, stage } = this.row
-    return { rolloutId: id, model, challenger, salt, weightBps, stage, keys: this.plan.keys, isRouting: this.isRouting }
+    const { aim, setting: { mirrorBps } } = this.#inForce()
+    const { keys } = this.plan
+    return { rolloutId: id, model, challenger, salt, weightBps, stage, keys, aim, mirrorBps, isRouting: this.isRouting }
   }
 
   /** Counts a request; the sentence of the breach when it trips the breaker. */
   observe (outcome: Outcome, at: number): string | null {
-    if (outcome.bucket === null) return null
-    this.#request(outcome, outcome.bucket, at)
+    if (outcome.bucket !== null) this.#request(outcome, outcome.bucket, at)
     if (outcome.arm !== 'challenger') return null
     const breach = this.#breaker.observe(at, outcome.failed)
     this.breach ??= breach
@@ -119,6 +127,17 @@ export class OpenTrial {
   /** A new weight or a lapsed breach changes what a look says. */
   touch (): void {
     this.#isDirty = true
+  }
+
+  /** Rules are compiled when the step changes, not for every snapshot. */
+  #inForce (): { readonly setting: Setting, readonly aim: Aim | null } {
+    const { steps, attributes } = this.plan
+    const { step } = this.row
+    if (this.#force?.step === step) return this.#force
+    const setting = settingAfter(steps, step)
+    const aim = setting.targeting === null ? null : compileTargeting(setting.targeting, attributes)
+    this.#force = { step, setting, aim }
+    return this.#force
   }
 
   #evidence (at: number): Evidence {

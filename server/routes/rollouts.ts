@@ -63,6 +63,9 @@ export const rolloutRoutes: FastifyPluginAsyncTypebox<RolloutRoutesOptions> = as
     promote: controller.promote.bind(controller),
     pause: controller.pause.bind(controller),
     resume: controller.proceed.bind(controller),
+    skip: controller.skipStep.bind(controller),
+    off: controller.switchOff.bind(controller),
+    on: controller.switchOn.bind(controller),
     rollback: controller.rollback.bind(controller)
   }
   for (const [name, act] of Object.entries(acts)) {

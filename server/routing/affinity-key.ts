@@ -37,7 +37,7 @@ export function parseKeySource (text: string): KeySource | null {
  */
 export function affinityKey (sources: readonly KeySource[], carrier: KeyCarrier): string | null {
   for (const source of sources) {
-    const value = read(source, carrier)
+    const value = readSource(source, carrier)
     if (value !== null && value.length > 0 && value.length <= KEY_LENGTH_MAX) {
       return `${source.kind}${SEPARATOR}${value}`
     }
@@ -45,7 +45,8 @@ export function affinityKey (sources: readonly KeySource[], carrier: KeyCarrier)
   return null
 }
 
-function read (source: KeySource, carrier: KeyCarrier): string | null {
+/** The value a source finds in a request; null when there is none. */
+export function readSource (source: KeySource, carrier: KeyCarrier): string | null {
   switch (source.kind) {
     case 'header': return single(carrier.headers[source.name])
     case 'cookie': return cookie(single(carrier.headers['cookie']), source.name)

@@ -1,4 +1,5 @@
 import type { KeySource } from './affinity-key.js'
+import type { Aim } from './targeting.js'
 
 /** One live version that can answer: `label` is `name:version@digest12`. */
 export interface Target<Live> {
@@ -13,6 +14,10 @@ export interface Trial<Live> {
   readonly salt: string
   readonly weightBps: number
   readonly keys: readonly KeySource[]
+  /** What rules make of a request before the weight is asked; null without rules. */
+  readonly aim: Aim | null
+  /** Share of the requests that the challenger computes too, unseen, in basis points. */
+  readonly mirrorBps: number
   readonly challenger: Target<Live>
   /** The visit of a weight that requests routed now belong to. */
   readonly stage: number

@@ -79,7 +79,7 @@ describe('parseRolloutSpec', () => {
   it('fills what a short document leaves out', () => {
     const { spec, analysis } = parseRolloutSpec({ model: 'm', challenger: '2', strategy: { canary: { steps: [{ setWeight: 5 }] } } })
 
-    expect(spec).toMatchObject({ onFailure: 'rollback', promotion: 'automatic', breaker: { minRequests: 20 }, affinity: { mode: 'hash' } })
+    expect(spec).toMatchObject({ onFailure: 'rollback', breaker: { minRequests: 20 }, affinity: { mode: 'hash' } })
     expect(analysis).toBeNull()
   })
 

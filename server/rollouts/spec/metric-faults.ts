@@ -1,0 +1,68 @@
+import type { Fault } from '../faults.js'
+import { durationMs } from './duration.js'
+import type { MetricDocument, RolloutSpec } from './schema.js'
+
+/** What a schema cannot say about the metrics of an analysis. */
+export function metricFaults (spec: RolloutSpec): Fault[] {
+  if (spec.analysis === undefined) return []
+  const names = new Set<string>()
+  const faults = spec.analysis.metrics.flatMap((metric, index) => {
+    const path = `analysis.metrics[${index}]`
+    const found = [...oneMetricFaults(metric, path)]
+    if (names.has(metric.name)) found.push({ path: `${path}.name`, message: `${metric.name} is there twice` })
+    names.add(metric.name)
+    return found
+  })
+  const roles = spec.analysis.metrics.map((metric) => metric.role)
+  if (spec.analysis.mode === 'superiority' && !roles.includes('primary')) {
+    faults.push({ path: 'analysis.metrics', message: 'mode superiority needs a metric of role primary' })
+  }
+  if (spec.analysis.mode === 'equivalence' && roles.every((role) => role === 'monitor')) {
+    faults.push({ path: 'analysis.metrics', message: 'mode equivalence needs a metric of role critical or primary' })
+  }
+  return faults
+}
+
+function * oneMetricFaults (metric: MetricDocument, path: string): Generator<Fault> {
+  const isFeedback = metric.source === 'feedback'
+  if (isFeedback !== (metric.key !== undefined)) {
+    yield { path: `${path}.key`, message: isFeedback ? 'is required for source feedback' : 'is only for source feedback' }
+  }
+  yield * latencyFaults(metric, path)
+  if (isFeedback && metric.direction === undefined) {
+    yield { path: `${path}.direction`, message: 'is required for source feedback: up when a higher value is better, else down' }
+  }
+  if (!isFeedback && metric.direction === 'up') {
+    yield { path: `${path}.direction`, message: `${metric.source} are better when lower: expected down` }
+  }
+  if (metric.margin !== undefined && Object.keys(metric.margin).length !== 1) {
+    yield { path: `${path}.margin`, message: 'expected exactly one of absolute, relative' }
+  }
+  if (metric.role === 'critical' && metric.margin === undefined) {
+    yield { path: `${path}.margin`, message: 'is required for role critical' }
+  }
+  yield * kindFaults(metric, path)
+}
+
+function * latencyFaults ({ source, quantile, limit }: MetricDocument, path: string): Generator<Fault> {
+  if (source !== 'latency') {
+    if (quantile !== undefined) yield { path: `${path}.quantile`, message: 'is only for source latency' }
+    if (limit !== undefined) yield { path: `${path}.limit`, message: 'is only for source latency' }
+  } else if (quantile === undefined && limit === undefined) {
+    yield { path: `${path}.quantile`, message: 'is required for source latency, unless there is a limit' }
+  } else if (quantile !== undefined && limit !== undefined) {
+    yield { path: `${path}.limit`, message: 'expected exactly one of quantile, limit' }
+  } else if (limit !== undefined && durationMs(limit) <= 0) {
+    yield { path: `${path}.limit`, message: 'expected a duration above 0' }
+  }
+}
+
+/** What is only for some metrics: a margin to both sides, and means of values with rare large ones. */
+  if (twoSided === true && (role === 'primary' || margin === undefined)) {
+    const message = 'needs a margin and cannot be had by role primary, which has a better side'
+    yield { path: `${path}.twoSided`, message }
+  }
+  if (heavyTailed !== undefined && source !== 'feedback') {
+    yield { path: `${path}.heavyTailed`, message: 'is only for source feedback' }
+  }
+}

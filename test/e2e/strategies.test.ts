@@ -1,0 +1,142 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { Gateway } from '../../server/gateway.js'
+import { ask, call, publishedTemplate, rolloutOf, runGateway, startRollout } from '../support/gateway.js'
+import { eventually } from '../support/wait.js'
+
+let template: Awaited<ReturnType<typeof publishedTemplate>>
+let folder: ReturnType<typeof template.copy>
+let gateway: Gateway
+let url: string
+
+beforeAll(async () => {
+  template = await publishedTemplate({ 1: 1, 2: 2, broken: 1 }, '1')
+})
+
+afterAll(() => { template.remove() })
+
+beforeEach(async () => {
+  folder = template.copy()
+  gateway = await runGateway(folder.dataDir)
+  url = gateway.url
+})
+
+afterEach(async () => {
+  await gateway.close()
+  folder.remove()
+})
+
+const attributes = { group: 'header:x-group' }
+const begin = (strategy: object, more: object = {}) =>
+  startRollout(url, { model: 'lookup', challenger: '2', strategy, attributes, ...more })
+const inState = (id: string, ...states: string[]) => eventually(`${id} ${states.join(' or ')}`, async () => {
+  const view = await rolloutOf(url, id)
+  return states.includes(view.state) ? view : false
+})
+const act = async (id: string, name: string): Promise<number> => (await call(url, `/api/rollouts/${id}/${name}`, { reason: 'told to' })).status
+const weightsOf = async (id: string): Promise<number[]> => {
+  const history = (await call(url, `/api/rollouts/${id}/history`)).json as { weightBps: number, event: string }[]
+  return history.filter(({ event }) => event === 'advance').map(({ weightBps }) => weightBps)
+}
+
+describe('progressive', () => {
+  it('grows to its last weight and promotes', async () => {
+    const { id } = await begin({ progressive: { stepWeight: 20, maxWeight: 50, interval: '60ms' } })
+
+    await inState(id, 'promoted')
+
+    expect(await weightsOf(id)).toEqual([2_000, 4_000, 5_000])
+    expect(await ask(url, 3, 'anybody')).toMatchObject({ value: 6, arm: 'champion' })
+  })
+})
+
+describe('blueGreen', () => {
+  it('shows the preview to those it is for, switches everybody on a word, and makes it final after the watch', async () => {
+    const { id } = await begin({ blueGreen: { preview: { when: 'group == "qa"' }, autoPromotion: false, holdFor: '300ms' } })
+    await inState(id, 'paused')
+
+    expect(await ask(url, 3, 'somebody', { 'x-group': 'qa' })).toMatchObject({ value: 6, arm: 'challenger', assignment: 'target' })
+    expect(await ask(url, 3, 'somebody')).toMatchObject({ value: 3, arm: 'champion' })
+    expect(await act(id, 'resume')).toBe(200)
+    const switched = await eventually('the switch', async () => {
+      const view = await rolloutOf(url, id)
+      return view.weightBps === 10_000 ? view : false
+    })
+
+    expect(switched.reason).toContain('the switch is watched')
+    expect(await ask(url, 3, null)).toMatchObject({ value: 6, arm: 'challenger', assignment: 'none' })
+    await inState(id, 'promoted')
+  })
+
+  it('goes back within the request that trips the breaker, though nobody has a key', async () => {
+    const { id } = await begin({ blueGreen: { holdFor: '1h' } }, { challenger: 'broken' })
+    await eventually('the switch', async () => (await rolloutOf(url, id)).weightBps === 10_000)
+
+    for (let i = 0; i < 21; i++) expect(await ask(url, 5, null)).toMatchObject({ status: 200, value: 5 })
+
+    expect(await inState(id, 'rolled-back')).toMatchObject({ weightBps: 0, reason: expect.stringContaining('circuit breaker') as string })
+  })
+})
+
+describe('featureFlag', () => {
+  const flag = { featureFlag: { rules: [{ when: 'group == "beta"' }, { when: 'group == "never"', serve: 'champion' }], otherwise: 'champion' } }
+
+  it('serves by rules, switches off for the next request and on again, also across a restart', async () => {
+    const { id } = await begin(flag)
+    await inState(id, 'paused')
+    const beta = () => ask(url, 3, 'somebody', { 'x-group': 'beta' })
+
+    expect([await beta(), await ask(url, 3, 'somebody'), await ask(url, 3, 'somebody', { 'x-group': 'never' })].map(({ value }) => value)).toEqual([6, 3, 3])
+    expect(await act(id, 'off')).toBe(200)
+    expect(await beta()).toMatchObject({ value: 3, arm: 'champion' })
+    expect(await act(id, 'off')).toBe(200)
+    await gateway.close()
+    gateway = await runGateway(folder.dataDir)
+    url = gateway.url
+    expect(await beta()).toMatchObject({ value: 3 })
+    expect(await act(id, 'on')).toBe(200)
+    expect(await act(id, 'on')).toBe(200)
+    expect(await beta()).toMatchObject({ value: 6, arm: 'challenger', assignment: 'target' })
+    expect(await inState(id, 'paused')).toMatchObject({ reason: expect.stringContaining('waits for a person to promote') as string })
+    expect(await act(id, 'promote')).toBe(200)
+    await inState(id, 'promoted')
+  })
+})
+
+describe('darkLaunch', () => {
+  it('is seen by those inside only, and waits for a person', async () => {
+    const { id } = await begin({ darkLaunch: { when: 'group == "staff"', duration: '50ms' } })
+
+    const view = await inState(id, 'paused').then(() => eventually('the end of its steps', async () => {
+      const { step, state, reason } = await rolloutOf(url, id)
+      return state === 'paused' && step === 2 ? { reason } : false
+    }))
+
+    expect(view.reason).toContain('waits for a person to promote')
+    expect(await ask(url, 3, 'somebody', { 'x-group': 'staff' })).toMatchObject({ value: 6, arm: 'challenger' })
+    expect(await ask(url, 3, 'somebody')).toMatchObject({ value: 3 })
+  })
+})
+
+describe('by hand', () => {
+  it('skips the step that is under way, until there is none left', async () => {
+    const { id } = await begin({ canary: { steps: [{ setWeight: 10 }, { pause: {} }, { setWeight: 20 }, { pause: { duration: '1h' } }] } }, { promotion: 'manual' })
+    await inState(id, 'paused')
+
+    expect(await act(id, 'skip')).toBe(200)
+    await eventually('the second pause', async () => {
+      const { state, weightBps } = await rolloutOf(url, id)
+      return state === 'paused' && weightBps === 2_000
+    })
+    expect(await act(id, 'skip')).toBe(200)
+    expect(await rolloutOf(url, id)).toMatchObject({ state: 'paused', step: 4 })
+    expect(await act(id, 'skip')).toBe(409)
+    expect(await act(id, 'rollback')).toBe(200)
+    expect(await act(id, 'skip')).toBe(409)
+  })
+
+  it('is rolled back when its deadline passes, also while it waits for somebody', async () => {
+    const { id } = await begin({ canary: { steps: [{ setWeight: 10 }, { pause: {} }] } }, { progressDeadline: '400ms' })
+
+    expect(await inState(id, 'rolled-back')).toMatchObject({ reason: 'the progress deadline has passed' })
+  })
+})
