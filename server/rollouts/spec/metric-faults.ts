@@ -58,6 +58,8 @@ function * latencyFaults ({ source, quantile, limit }: MetricDocument, path: str
 }
 
 /** What is only for some metrics: a margin to both sides, and means of values with rare large ones. */
+function * kindFaults (metric: MetricDocument, path: string): Generator<Fault> {
+  const { source, role, margin, twoSided, heavyTailed } = metric
   if (twoSided === true && (role === 'primary' || margin === undefined)) {
     const message = 'needs a margin and cannot be had by role primary, which has a better side'
     yield { path: `${path}.twoSided`, message }
