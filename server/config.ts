@@ -50,6 +50,9 @@ export const ConfigSchema = Type.Object({
   verdictsMax: Type.Integer({
     minimum: 10, maximum: 100_000, default: 1_000, description: 'verdicts kept per rollout'
   }),
+  mirrorInFlightMax: Type.Integer({
+    minimum: 0, maximum: 100_000, default: 64, description: 'mirrored requests under way at once; what comes beyond is dropped'
+  }),
   trafficFlushMs: Type.Integer({
     minimum: 1, maximum: 50, default: 10, description: 'longest wait of predictions and feedback for their commit, ms'
   }),

@@ -11,6 +11,7 @@ import type { Log } from './log.js'
 import { createMetrics, type Metrics } from './metrics.js'
 import { RolloutController } from './rollouts/controller.js'
 import { TrafficLog } from './traffic/log.js'
+import { Mirror, type MirrorPair } from './traffic/mirror.js'
 import { PACKAGE_VERSION } from './version.js'
 
 const RESTART_BACKOFF_MS = { first: 100, max: 30_000 }
@@ -49,7 +50,7 @@ export async function startGateway (config: Config, log: Log): Promise<Gateway> 
   })
   const fleet = new Fleet(registry, pool, log)
   const metrics: Metrics = createMetrics({
-    hosts: () => pool.list(), traffic: () => traffic, weights: () => weights(fleet)
+    hosts: () => pool.list(), traffic: () => traffic, mirror: () => mirror, weights: () => weights(fleet)
   })
   const controller = new RolloutController({
     registry,
@@ -60,7 +61,9 @@ export async function startGateway (config: Config, log: Log): Promise<Gateway> 
     newSalt: () => randomBytes(8).toString('hex'),
     onEnd: ({ model, state }) => { metrics.rollouts.inc({ model, state }) }
   })
+  const mirror = createMirror(config, (pair) => { controller.observeMirrored(pair) })
   const inference = new Inference({
+    mirror,
     snapshot: () => fleet.snapshot(),
     now,
     requestTimeoutMs: config.requestTimeoutMs,
@@ -94,6 +97,10 @@ export async function startGateway (config: Config, log: Log): Promise<Gateway> 
     registry.close()
   }
   return { app, url: urlOf(app, config.host), settled, close }
+}
+
+function createMirror ({ mirrorInFlightMax, requestTimeoutMs }: Config, onPair: (pair: MirrorPair) => void): Mirror {
+  return new Mirror({ inFlightMax: mirrorInFlightMax, timeoutMs: requestTimeoutMs, now: Date.now, onPair })
 }
 
 function openRegistry (config: Config, now: () => number, log: Log): Registry {

@@ -8,6 +8,7 @@ import type { KeyCarrier } from './routing/affinity-key.js'
 import { type Arm, assign, type Assignment } from './routing/assign.js'
 import type { ModelRoute, RoutingSnapshot, Target, Trial } from './routing/snapshot.js'
 import type { Prediction } from './traffic/messages.js'
+import type { Mirror } from './traffic/mirror.js'
 
 export interface InferenceCall {
   readonly model: string
@@ -37,6 +38,7 @@ export interface InferenceOptions {
   readonly failoverAfterMs: number
   readonly metrics: Metrics
   readonly observe: (outcome: Outcome) => void
+  readonly mirror: Pick<Mirror, 'offer'>
   /** Throws when the registry does not know the version; called only for versions that are not live. */
   readonly mustExist: (model: string, version: string) => void
 }
@@ -95,9 +97,13 @@ export class Inference {
     try {
       const outputs = await this.#run(champion, 'champion', call, deadlineAt, true)
       this.#observe(call, trial, 'champion', bucket, false, startedAt)
+      this.#mirror(call, trial, bucket, startedAt, outputs)
       return { target: champion, arm: 'champion', rolloutId: trial.rolloutId, assignment: source, outputs }
     } catch (error) {
-      if (!isInvalid(error)) this.#observe(call, trial, 'champion', bucket, true, startedAt)
+      if (!isInvalid(error)) {
+        this.#observe(call, trial, 'champion', bucket, true, startedAt)
+        this.#mirror(call, trial, bucket, startedAt, null)
+      }
       throw error
     }
   }
@@ -141,6 +147,15 @@ export class Inference {
       metrics.requests.inc({ model, version, arm, outcome: outcomeOf(error) })
       throw error
     }
+  }
+
+  #mirror (
+    { requestId, inputs, outputs: wanted }: InferenceCall, trial: Trial<LiveModel>, bucket: number | null,
+    startedAt: number, outputs: readonly Tensor[] | null
+  ): void {
+    if (trial.mirrorBps === 0) return
+    const champion = { failed: outputs === null, latencyMs: performance.now() - startedAt, outputs }
+    this.#options.mirror.offer(trial, { requestId, inputs, outputs: wanted, bucket, champion })
   }
 
   #observe (

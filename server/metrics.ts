@@ -14,6 +14,7 @@ interface Weight {
 export interface MetricsSources {
   readonly hosts: () => readonly LiveModel[]
   readonly traffic: () => { readonly dropped: number, readonly lost: number }
+  readonly mirror: () => { readonly dropped: number }
   readonly weights: () => readonly Weight[]
 }
 
@@ -98,7 +99,7 @@ function weightGauge (registry: Registry, { weights }: MetricsSources) {
   })
 }
 
-function trafficCounters (registry: Registry, { traffic }: MetricsSources) {
+function trafficCounters (registry: Registry, { traffic, mirror }: MetricsSources) {
   const counter = (name: string, help: string, read: () => number) => new Counter({
     name,
     help,
@@ -109,6 +110,11 @@ function trafficCounters (registry: Registry, { traffic }: MetricsSources) {
     }
   })
   return [
+    counter(
+      'gauntlet_mirrored_dropped_total',
+      'Sampled requests that were not mirrored because too many were under way',
+      () => mirror().dropped
+    ),
     counter(
       'gauntlet_predictions_dropped_total',
       'Predictions not logged because the writer could not keep up',

@@ -9,6 +9,7 @@ import type { Fleet } from '../fleet.js'
 import type { Outcome } from '../inference.js'
 import type { Log } from '../log.js'
 import type { FeedbackResult } from '../traffic/messages.js'
+import type { MirrorPair } from '../traffic/mirror.js'
 import type { TrafficLog } from '../traffic/log.js'
 import { parseRolloutSpec } from './spec.js'
 import { type Details, NO_VERDICT, OpenTrial, type PauseKind } from './trial.js'
@@ -47,7 +48,8 @@ export class RolloutController {
   async restore (): Promise<void> {
     for (const row of this.#store.open()) {
       const trial = new OpenTrial(row)
-      await this.#options.traffic.replay(row.id, (logged) => { trial.replay(logged) })
+      await this.#options.traffic.replay(
+        row.id, (logged) => { trial.replay(logged) }, (mirrored) => { trial.replayMirrored(mirrored) })
       this.#trials.set(row.id, trial)
       this.#route(trial)
       this.#options.log('info', 'rollout resumed', { rollout: row.id, state: row.state, step: row.step })
@@ -99,6 +101,16 @@ export class RolloutController {
     const trial = this.#trials.get(outcome.rolloutId)
     const breach = trial?.observe(outcome, at)
     if (trial !== undefined && breach != null) this.#breach(trial, breach)
+  }
+
+  /** Counts a mirrored request and logs it; a breach of the breaker ends the mirroring. */
+  observeMirrored (pair: MirrorPair): void {
+    const trial = this.#trials.get(pair.rolloutId)
+    if (trial === undefined) return
+    const mirrored = trial.score(pair, this.#options.now())
+    this.#options.traffic.recordMirrored(mirrored)
+    const breach = trial.observeMirrored(mirrored)
+    if (breach !== null) this.#breach(trial, breach)
   }
 
   /** Counts feedback that has been committed. */

@@ -3,9 +3,9 @@ import { type KeySource, parseKeySource } from '../routing/affinity-key.js'
 import { type Attribute, attributeNameFault, conditionFault } from '../routing/targeting.js'
 import { type Fault, parseDocument, SpecError } from './faults.js'
 import type { PlanStep } from './plan.js'
-import { compileAnalysis } from './spec/analysis.js'
+import { compileAgreements, compileAnalysis, type MetricAgreement } from './spec/analysis.js'
 import { durationMs } from './spec/duration.js'
-import { metricFaults } from './spec/metric-faults.js'
+import { metricFaults, mirrorFaults } from './spec/metric-faults.js'
 import { type RolloutSpec, RolloutSpecSchema } from './spec/schema.js'
 import { compileStrategy, promotionOf, strategyFaults } from './spec/strategies.js'
 
@@ -21,6 +21,7 @@ export interface Plan {
   readonly keys: readonly KeySource[]
   readonly attributes: readonly Attribute[]
   readonly analysis: AnalysisSpec | null
+  readonly agreements: readonly MetricAgreement[]
   /** No statistical promotion before a weight has been in place this long; 0 is off. */
   readonly minDurationMs: number
   readonly promotion: 'automatic' | 'manual'
@@ -38,6 +39,7 @@ export function parseRolloutSpec (document: unknown): Plan {
   }
   const spec = parseDocument(RolloutSpecSchema, document)
   const faults = [...strategyFaults(spec), ...keyFaults(spec), ...attributeFaults(spec), ...metricFaults(spec)]
+  if (faults.length === 0) faults.push(...mirrorFaults(spec, compileStrategy(spec)))
   if (faults.length > 0) throw new SpecError(faults)
   const { analysis, affinity, attributes, progressDeadline } = spec
   return {
@@ -46,6 +48,7 @@ export function parseRolloutSpec (document: unknown): Plan {
     keys: affinity.keys.map((key) => parseKeySource(key)!),
     attributes: Object.entries(attributes).map(([name, source]) => ({ name, source: parseKeySource(source)! })),
     analysis: analysis === undefined ? null : compileAnalysis(analysis),
+    agreements: compileAgreements(analysis),
     minDurationMs: analysis?.minDuration === undefined ? 0 : durationMs(analysis.minDuration),
     promotion: promotionOf(spec),
     progressDeadlineMs: progressDeadline === undefined ? null : durationMs(progressDeadline)

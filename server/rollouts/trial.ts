@@ -3,8 +3,11 @@ import type { RolloutRow } from '../../registry/rollouts/rollout.js'
 import type { RolloutStore } from '../../registry/rollouts/store.js'
 import type { Outcome } from '../inference.js'
 import type { TrialSetting } from '../fleet.js'
-import type { ReplayedPrediction } from '../traffic/messages.js'
+import type { Mirrored, ReplayedPrediction } from '../traffic/messages.js'
+import type { MirrorPair } from '../traffic/mirror.js'
+import { Pairs } from '../traffic/pairs.js'
 import { type Place, Windows } from '../traffic/windows.js'
+import { agreementOf } from './agreement.js'
 import { Breaker } from './breaker.js'
 import { compileTargeting, type Aim } from '../routing/targeting.js'
 import { settingAfter, type Setting } from './plan.js'
@@ -44,6 +47,7 @@ export class OpenTrial {
   retreat: { readonly actor: string, readonly reason: string } | null = null
   breach: string | null = null
   readonly #windows: Windows
+  readonly #pairs: Pairs
   readonly #breaker: Breaker
   #isDirty = true
   #wasTimeUp = false
@@ -54,6 +58,7 @@ export class OpenTrial {
     this.row = row
     this.plan = parseRolloutSpec(row.spec)
     this.#windows = new Windows(this.plan.analysis)
+    this.#pairs = new Pairs(this.plan.analysis)
     this.#breaker = new Breaker(this.plan.spec.breaker)
   }
 
@@ -82,6 +87,38 @@ export class OpenTrial {
     const breach = this.#breaker.observe(at, outcome.failed)
     this.breach ??= breach
     return breach
+  }
+
+  /** What is kept of a mirrored request: how both did, and how far they agree. */
+  score ({ champion, challenger, ...pair }: MirrorPair, at: number): Mirrored {
+    const scores: Record<string, number> = {}
+    for (const { name, ...agreement } of champion.outputs === null ? [] : this.plan.agreements) {
+      const score = challenger.outputs === null ? 0 : agreementOf(champion.outputs!, challenger.outputs, agreement)
+      if (score !== null) scores[name] = score
+    }
+    const side = ({ failed, latencyMs }: MirrorPair['champion']) => ({ failed, latencyMs })
+    return { ...pair, at, champion: side(champion), challenger: side(challenger), scores }
+  }
+
+  /** Counts a mirrored request; the sentence of the breach when the challenger's part trips the breaker. */
+  observeMirrored (mirrored: Mirrored): string | null {
+    this.replayMirrored(mirrored)
+    const breach = this.#breaker.observe(mirrored.at, mirrored.challenger.failed)
+    this.breach ??= breach
+    return breach
+  }
+
+  /** Counts a mirrored request that an earlier process of the gateway has logged. */
+  replayMirrored (mirrored: Mirrored): void {
+    this.#pairs.add(mirrored)
+    for (const arm of ['champion', 'challenger'] as const) {
+      const { failed, latencyMs } = mirrored[arm]
+      const { at, stage } = mirrored
+      // Both arms compute every mirrored request: half each.
+      const place = { at, stage, weightBps: 5_000, arm, bucket: mirrored.bucket ?? 0 }
+      if (!failed) this.#windows.mirroredLatency(place, latencyMs)
+    }
+    this.#isDirty = true
   }
 
   /** Counts a request, and its feedback, that an earlier process of the gateway has logged. */
@@ -141,7 +178,10 @@ export class OpenTrial {
   }
 
   #evidence (at: number): Evidence {
-    return this.#windows.evidence({ stage: this.row.stage, breaker: this.breach, elapsedMs: this.#elapsedMs(at) })
+    const { stage, weightBps } = this.row
+    const evidence = this.#windows.evidence({ stage, breaker: this.breach, elapsedMs: this.#elapsedMs(at) })
+    const pairs = this.#pairs.evidence(weightBps > 0 && weightBps < 10_000)
+    return Object.keys(pairs).length === 0 ? evidence : { ...evidence, pairs }
   }
 
   #elapsedMs (at: number): number {

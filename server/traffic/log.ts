@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { GatewayError } from '../errors.js'
-import type { Feedback, FeedbackResult, FromWriter, Prediction, ReplayedPrediction, ToWriter } from './messages.js'
+import type { Feedback, FeedbackResult, FromWriter, Mirrored, Prediction, ReplayedPrediction, ToWriter } from './messages.js'
 import { PredictionBuffer } from './packing.js'
 
 export interface TrafficLogOptions {
@@ -34,6 +34,7 @@ export class TrafficLog {
   readonly #acceptedBytes = Buffer.alloc(8)
   readonly #replies = new Map<number, Reply>()
   readonly #predictions = new PredictionBuffer()
+  #mirrored: Mirrored[] = []
   #feedback: Waiting[] = []
   #unanswered = 0
   #lastId = 0
@@ -87,6 +88,16 @@ export class TrafficLog {
     this.#schedule()
   }
 
+  /** Takes one mirrored request; like a prediction, but what does not fit is only missing from a replay. */
+  recordMirrored (mirrored: Mirrored): void {
+    if (this.#mirrored.length + this.#predictions.length + this.#unanswered >= this.#options.queueMax) {
+      this.dropped++
+      return
+    }
+    this.#mirrored.push(mirrored)
+    this.#schedule()
+  }
+
   /** Stores feedback; resolves after its commit. @throws GatewayError BUSY when too much waits */
   async feedback (feedback: Feedback): Promise<FeedbackResult> {
     if (this.#failure !== null) throw new GatewayError('STORAGE_FAILED', this.#failure.message, { cause: this.#failure })
@@ -99,12 +110,15 @@ export class TrafficLog {
     })
   }
 
-  /** Calls `visit` with every committed prediction of a rollout and its feedback, in order. */
-  async replay (rolloutId: string, visit: (row: ReplayedPrediction) => void): Promise<void> {
+  /** Calls `visit` with every committed prediction of a rollout and its feedback, then `visitMirrored`, in order. */
+  async replay (
+    rolloutId: string, visit: (row: ReplayedPrediction) => void, visitMirrored: (row: Mirrored) => void = () => {}
+  ): Promise<void> {
     this.#commit()
     await this.#request({ kind: 'replay', rolloutId }, (message) => {
       if (message.kind !== 'replayed') return true
       message.rows.forEach(visit)
+      message.mirrored.forEach(visitMirrored)
       return message.isLast
     })
   }
@@ -135,13 +149,15 @@ export class TrafficLog {
   #commit (): void {
     if (this.#flush !== null) clearTimeout(this.#flush)
     this.#flush = null
-    const [count, waiting] = [this.#predictions.length, this.#feedback]
+    const [mirrored, waiting] = [this.#mirrored, this.#feedback]
+    const count = this.#predictions.length + mirrored.length
     if (count + waiting.length === 0) return
     const predictions = this.#predictions.take()
+    this.#mirrored = []
     this.#feedback = []
     this.#unanswered += count + waiting.length
     const feedback = waiting.map((item) => item.feedback)
-    this.#request({ kind: 'commit', predictions, feedback, at: this.#options.now() }, (message) => {
+    this.#request({ kind: 'commit', predictions, mirrored, feedback, at: this.#options.now() }, (message) => {
       this.#unanswered -= count + waiting.length
       if (message.kind === 'committed') waiting.forEach((item, index) => { item.resolve(message.results[index]!) })
       return true

@@ -13,6 +13,19 @@ export interface Prediction {
   readonly latencyMs: number
 }
 
+/** One request that both versions computed: the champion for its user, the challenger unseen. */
+export interface Mirrored {
+  readonly requestId: string
+  readonly rolloutId: string
+  readonly at: number
+  readonly stage: number
+  readonly bucket: number | null
+  readonly champion: { readonly failed: boolean, readonly latencyMs: number }
+  readonly challenger: { readonly failed: boolean, readonly latencyMs: number }
+  /** How far the answers agree, 0..1, by metric name. */
+  readonly scores: Readonly<Record<string, number>>
+}
+
 /** What an application reports about one earlier reply. */
 export interface Feedback {
   readonly requestId: string
@@ -41,6 +54,7 @@ interface Commit {
   readonly kind: 'commit'
   readonly id: number
   readonly predictions: PackedPredictions
+  readonly mirrored: readonly Mirrored[]
   readonly feedback: readonly Feedback[]
   readonly at: number
 }
@@ -61,6 +75,6 @@ export interface ReplayedPrediction {
 export type FromWriter =
   | { readonly kind: 'opened', readonly lost: number, readonly total: number }
   | { readonly kind: 'committed', readonly id: number, readonly results: readonly FeedbackResult[] }
-  | { readonly kind: 'replayed', readonly id: number, readonly rows: readonly ReplayedPrediction[], readonly isLast: boolean }
+  | { readonly kind: 'replayed', readonly id: number, readonly rows: readonly ReplayedPrediction[], readonly mirrored: readonly Mirrored[], readonly isLast: boolean }
   | { readonly kind: 'done', readonly id: number }
   | { readonly kind: 'failed', readonly id: number, readonly message: string }

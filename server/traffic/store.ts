@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import Database from 'better-sqlite3'
-import type { Feedback, FeedbackResult, Prediction, ReplayedPrediction } from './messages.js'
+import type { Feedback, FeedbackResult, Mirrored, Prediction, ReplayedPrediction } from './messages.js'
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS prediction (
@@ -14,6 +14,12 @@ const SCHEMA = `
     seq INTEGER NOT NULL REFERENCES prediction ON DELETE CASCADE, key TEXT NOT NULL, value REAL, label TEXT,
     at INTEGER NOT NULL, PRIMARY KEY (seq, key)
   ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS mirrored (
+    seq INTEGER PRIMARY KEY, request_id TEXT NOT NULL, rollout_id TEXT NOT NULL, at INTEGER NOT NULL,
+    stage INTEGER NOT NULL, bucket INTEGER, champion_failed INTEGER NOT NULL, champion_ms REAL NOT NULL,
+    challenger_failed INTEGER NOT NULL, challenger_ms REAL NOT NULL, scores TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS mirrored_rollout ON mirrored (rollout_id);
   CREATE TABLE IF NOT EXISTS progress (id INTEGER PRIMARY KEY CHECK (id = 1), total INTEGER NOT NULL) STRICT;
   INSERT OR IGNORE INTO progress VALUES (1, 0);
 `
@@ -32,6 +38,27 @@ interface Row {
   bucket: number | null,
   failed: number,
   latency_ms: number
+}
+
+interface MirroredRow {
+  request_id: string,
+  rollout_id: string,
+  at: number,
+  stage: number,
+  bucket: number | null,
+  champion_failed: number,
+  champion_ms: number,
+  challenger_failed: number,
+  challenger_ms: number,
+  scores: string
+}
+
+/** What is committed together at `at`, ms. */
+export interface Batch {
+  readonly predictions: readonly Prediction[]
+  readonly mirrored: readonly Mirrored[]
+  readonly feedback: readonly Feedback[]
+  readonly at: number
 }
 
 const fromRow = (row: Row): Prediction => ({
@@ -55,7 +82,7 @@ export class TrafficStore {
   readonly #insert: Database.Statement<unknown[]>
   readonly #find: Database.Statement<[string], Row>
   readonly #insertFeedback: Database.Statement<unknown[]>
-  readonly #commit: (predictions: readonly Prediction[], feedback: readonly Feedback[], at: number) => FeedbackResult[]
+  readonly #commit: (batch: Batch) => FeedbackResult[]
 
   constructor (path: string) {
     this.#db = new Database(path, { timeout: 5_000 })
@@ -66,13 +93,18 @@ export class TrafficStore {
       (request_id, rollout_id, at, stage, weight_bps, arm, bucket, failed, latency_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`)
     this.#find = this.#db.prepare('SELECT * FROM prediction WHERE request_id = ? ORDER BY seq LIMIT 1')
     this.#insertFeedback = this.#db.prepare('INSERT OR IGNORE INTO feedback VALUES (?, ?, ?, ?, ?)')
-    this.#commit = this.#db.transaction((
-      predictions: readonly Prediction[], feedback: readonly Feedback[], now: number
-    ) => {
+    const insertMirrored = this.#db.prepare(`INSERT INTO mirrored
+      (request_id, rollout_id, at, stage, bucket, champion_failed, champion_ms, challenger_failed, challenger_ms, scores)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+    this.#commit = this.#db.transaction(({ predictions, mirrored, feedback, at: now }: Batch) => {
       for (const { requestId, rolloutId, at, stage, weightBps, arm, bucket, failed, latencyMs } of predictions) {
         this.#insert.run(requestId, rolloutId, at, stage, weightBps, arm, bucket, failed ? 1 : 0, latencyMs)
       }
       if (predictions.length > 0) this.#db.prepare('UPDATE progress SET total = total + ?').run(predictions.length)
+      for (const { requestId, rolloutId, at, stage, bucket, champion, challenger, scores } of mirrored) {
+        insertMirrored.run(requestId, rolloutId, at, stage, bucket, Number(champion.failed), champion.latencyMs,
+          Number(challenger.failed), challenger.latencyMs, JSON.stringify(scores))
+      }
       return feedback.map((item) => this.#accept(item, now))
     })
   }
@@ -86,10 +118,27 @@ export class TrafficStore {
     this.#db.prepare('UPDATE progress SET total = ?').run(total)
   }
 
-  /** Writes both in one transaction, predictions first, so that feedback finds them. */
-  commit (predictions: readonly Prediction[], feedback: readonly Feedback[], at: number): FeedbackResult[] {
-    this.#db.pragma(`synchronous = ${feedback.length > 0 ? 'FULL' : 'NORMAL'}`)
-    return this.#commit(predictions, feedback, at)
+  /** Writes all in one transaction, predictions first, so that feedback finds them. */
+  commit (batch: Batch): FeedbackResult[] {
+    this.#db.pragma(`synchronous = ${batch.feedback.length > 0 ? 'FULL' : 'NORMAL'}`)
+    return this.#commit(batch)
+  }
+
+  /** Every mirrored request of a rollout in order. */
+  * replayMirrored (rolloutId: string): Generator<Mirrored> {
+    const rows = this.#db.prepare<[string], MirroredRow>('SELECT * FROM mirrored WHERE rollout_id = ? ORDER BY seq')
+    for (const row of rows.iterate(rolloutId)) {
+      yield {
+        requestId: row.request_id,
+        rolloutId: row.rollout_id,
+        at: row.at,
+        stage: row.stage,
+        bucket: row.bucket,
+        champion: { failed: row.champion_failed === 1, latencyMs: row.champion_ms },
+        challenger: { failed: row.challenger_failed === 1, latencyMs: row.challenger_ms },
+        scores: JSON.parse(row.scores) as Record<string, number>
+      }
+    }
   }
 
   /** Every prediction of a rollout in order, with its numeric feedback. */
@@ -104,8 +153,10 @@ export class TrafficStore {
 
   /** Forgets predictions made before `before` (ms) but for those of the rollouts named in `keep`. */
   prune (keep: readonly string[], before: number): void {
-    this.#db.prepare(`DELETE FROM prediction WHERE at < ? AND rollout_id NOT IN (${keep.map(() => '?').join(', ')})`)
-      .run(before, ...keep)
+    for (const table of ['prediction', 'mirrored']) {
+      this.#db.prepare(`DELETE FROM ${table} WHERE at < ? AND rollout_id NOT IN (${keep.map(() => '?').join(', ')})`)
+        .run(before, ...keep)
+    }
   }
 
   close (): void {

@@ -60,6 +60,14 @@ export class Windows {
     }
   }
 
+  /** Counts how long one side took for a mirrored request, for quantiles; everything else is compared in pairs. */
+  mirroredLatency (place: Place, latencyMs: number): void {
+    for (const metric of this.#metrics) {
+      const isQuantile = metric.source === 'latency' && metric.limitMs === undefined
+      if (isQuantile) this.#histogram(place, metric.name).add(latencyMs)
+    }
+  }
+
   /** Counts one value of feedback under the place of the request it is about. */
   feedback (place: Place, key: string, value: number): void {
     for (const metric of this.#metrics) {

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import type { FromWriter, ReplayedPrediction, ToWriter } from './messages.js'
+import type { FromWriter, Mirrored, ReplayedPrediction, ToWriter } from './messages.js'
 import { unpackPredictions } from './packing.js'
 import { readAccepted, TrafficStore } from './store.js'
 
@@ -26,7 +26,8 @@ port.on('message', (message: ToWriter) => {
 function handle (message: ToWriter): void {
   switch (message.kind) {
     case 'commit': {
-      const results = store.commit(unpackPredictions(message.predictions), message.feedback, message.at)
+      const { feedback, mirrored, at } = message
+      const results = store.commit({ predictions: unpackPredictions(message.predictions), mirrored, feedback, at })
       send({ kind: 'committed', id: message.id, results })
       return
     }
@@ -49,8 +50,16 @@ function replay (id: number, rolloutId: string): void {
   for (const row of store.replay(rolloutId)) {
     rows.push(row)
     if (rows.length < REPLAY_CHUNK) continue
-    send({ kind: 'replayed', id, rows, isLast: false })
+    send({ kind: 'replayed', id, rows, mirrored: [], isLast: false })
     rows = []
   }
-  send({ kind: 'replayed', id, rows, isLast: true })
+  send({ kind: 'replayed', id, rows, mirrored: [], isLast: false })
+  let mirrored: Mirrored[] = []
+  for (const pair of store.replayMirrored(rolloutId)) {
+    mirrored.push(pair)
+    if (mirrored.length < REPLAY_CHUNK) continue
+    send({ kind: 'replayed', id, rows: [], mirrored, isLast: false })
+    mirrored = []
+  }
+  send({ kind: 'replayed', id, rows: [], mirrored, isLast: true })
 }

@@ -9,7 +9,7 @@ let gateway: Gateway
 let url: string
 
 beforeAll(async () => {
-  template = await publishedTemplate({ 1: 1, 2: 2, broken: 1 }, '1')
+  template = await publishedTemplate({ 1: 1, 2: 2, same: 1, broken: 1 }, '1')
 })
 
 afterAll(() => { template.remove() })
@@ -114,6 +114,59 @@ describe('darkLaunch', () => {
     expect(view.reason).toContain('waits for a person to promote')
     expect(await ask(url, 3, 'somebody', { 'x-group': 'staff' })).toMatchObject({ value: 6, arm: 'challenger' })
     expect(await ask(url, 3, 'somebody')).toMatchObject({ value: 3 })
+  })
+})
+
+describe('shadow', () => {
+  const analysis = {
+    mode: 'equivalence',
+    minSamples: 50,
+    plannedSamples: 2_000,
+    metrics: [
+      { name: 'errors', source: 'errors', role: 'critical', margin: { absolute: 0.1 } },
+      { name: 'same', source: 'agreement', role: 'critical', margin: { absolute: 0.1 } },
+      { name: 'p95', source: 'latency', quantile: 0.95, role: 'monitor' }
+    ]
+  }
+  const ended = ['promoted', 'rolled-back', 'failed']
+
+  async function askUntilEnded (id: string): Promise<Awaited<ReturnType<typeof ask>>[]> {
+    const answers: Awaited<ReturnType<typeof ask>>[] = []
+    while (!ended.includes((await rolloutOf(url, id)).state) && answers.length < 5_000) {
+      answers.push(...await Promise.all(Array.from({ length: 20 }, (_, i) => ask(url, 1 + i % 9, i % 2 === 0 ? `user-${i}` : null))))
+    }
+    return answers
+  }
+
+  it('promotes what answers the same though nobody has seen it, when it may', async () => {
+    const { id } = await begin({ shadow: {} }, { challenger: 'same', analysis, promotion: 'automatic' })
+    await eventually('the mirror', async () => (await rolloutOf(url, id)).step === 1)
+
+    const answers = await askUntilEnded(id)
+
+    expect(await rolloutOf(url, id)).toMatchObject({ state: 'promoted', verdict: { decision: 'promote' } })
+    expect(answers.every(({ status, arm }) => status === 200 && arm === 'champion')).toBe(true)
+    const { metrics } = (await rolloutOf(url, id)).verdict
+    expect(metrics.find(({ name }) => name === 'p95')!.n.challenger).toBeGreaterThan(50)
+  })
+
+  it('rolls back what answers otherwise, and what fails; users never notice; nothing is lost by a restart', async () => {
+    const { id } = await begin({ shadow: {} }, { analysis })
+    await eventually('the mirror', async () => (await rolloutOf(url, id)).step === 1)
+    await Promise.all(Array.from({ length: 20 }, (_, i) => ask(url, 3, `user-${i}`)))
+    await eventually('twenty pairs', async () => (await rolloutOf(url, id)).verdict.metrics[1]!.n.challenger === 20)
+    await gateway.close()
+    gateway = await runGateway(folder.dataDir)
+    url = gateway.url
+    expect((await rolloutOf(url, id)).verdict.metrics[1]!.n.challenger).toBe(20)
+
+    await askUntilEnded(id)
+    expect(await rolloutOf(url, id)).toMatchObject({ state: 'rolled-back', reason: expect.stringContaining('same is proven worse') as string })
+
+    const second = await begin({ shadow: {} }, { challenger: 'broken', analysis })
+    await eventually('the mirror', async () => (await rolloutOf(url, second.id)).step === 1)
+    for (let i = 0; i < 60; i++) expect(await ask(url, 5, null)).toMatchObject({ status: 200, value: 5, arm: 'champion' })
+    expect(await inState(second.id, 'rolled-back')).toMatchObject({ reason: expect.stringContaining('circuit breaker') as string })
   })
 })
 

@@ -1,6 +1,11 @@
 import type { AnalysisSpec, MetricSpec } from '../../../evaluators/verdict.js'
+import { agreementKey } from '../../traffic/pairs.js'
+import type { Agreement } from '../agreement.js'
 import { durationMs } from './duration.js'
 import type { AnalysisDocument, MetricDocument } from './schema.js'
+
+const ZERO_TO_ONE = { min: 0, max: 1 }
+const TOLERANCE_DEFAULT = 1e-3
 
 /** What `decide` needs of an analysis. Pure. */
 export function compileAnalysis (analysis: AnalysisDocument): AnalysisSpec {
@@ -13,7 +18,30 @@ export function compileAnalysis (analysis: AnalysisDocument): AnalysisSpec {
   return Object.keys(budget).length === 0 ? spec : { ...spec, budget }
 }
 
-function compileMetric ({ limit, direction = 'down', ...metric }: MetricDocument): MetricSpec {
-  const limited = limit === undefined ? metric : { ...metric, limitMs: durationMs(limit) }
-  return { ...limited, direction } as MetricSpec
+/** How each metric of source agreement compares two answers. */
+export interface MetricAgreement extends Agreement { readonly name: string }
+
+/** The agreements an analysis asks for. Pure. */
+export function compileAgreements (analysis: AnalysisDocument | undefined): MetricAgreement[] {
+  return (analysis?.metrics ?? []).filter(({ source }) => source === 'agreement').map((metric) => {
+    const { name, output, method, tolerance = TOLERANCE_DEFAULT } = metric
+    return { name, tolerance, ...output === undefined ? {} : { output }, ...method === undefined ? {} : { method } }
+  })
+}
+
+/** Agreement is a score of 0..1 of each mirrored pair, and what is missing to 1 is the effect. */
+function compileMetric (
+  { limit, direction, output: _output, method: _method, tolerance: _tolerance, ...metric }: MetricDocument
+): MetricSpec {
+  if (metric.source === 'agreement') {
+    const key = agreementKey(metric.name)
+    return { ...metric, source: 'feedback', key, direction: 'up', range: ZERO_TO_ONE } as MetricSpec
+  }
+  const isBinary = metric.source === 'errors' || limit !== undefined
+  return {
+    ...metric,
+    ...limit === undefined ? {} : { limitMs: durationMs(limit) },
+    direction: direction ?? 'down',
+    ...isBinary ? { range: ZERO_TO_ONE } : {}
+  } as MetricSpec
 }

@@ -1,4 +1,5 @@
 import type { Fault } from '../faults.js'
+import { settingAfter, type PlanStep } from '../plan.js'
 import { durationMs } from './duration.js'
 import type { MetricDocument, RolloutSpec } from './schema.js'
 
@@ -23,6 +24,26 @@ export function metricFaults (spec: RolloutSpec): Fault[] {
   return faults
 }
 
+/**
+ * Metrics that the steps cannot give: agreement needs mirrored requests, and an answer nobody saw has no feedback.
+ */
+export function mirrorFaults ({ analysis }: RolloutSpec, steps: readonly PlanStep[]): Fault[] {
+  if (analysis === undefined) return []
+  const gates = steps.flatMap(({ kind }, index) => kind === 'analysis' ? [settingAfter(steps, index)] : [])
+  const isUnseen = gates.some(({ weightBps }) => weightBps === 0 || weightBps >= 10_000)
+  const isMirrored = steps.some((step) => step.kind === 'setMirror' && step.mirrorBps > 0)
+  return analysis.metrics.flatMap(({ source, role }, index): Fault[] => {
+    const path = `analysis.metrics[${index}]`
+    if (source === 'agreement' && !isMirrored) {
+      return [{ path: `${path}.source`, message: 'agreement needs mirrored requests, and no step mirrors any' }]
+    }
+    if (source === 'feedback' && role !== 'monitor' && isUnseen) {
+      return [{ path: `${path}.source`, message: 'answers that nobody saw have no feedback: use agreement, or role monitor' }]
+    }
+    return []
+  })
+}
+
 function * oneMetricFaults (metric: MetricDocument, path: string): Generator<Fault> {
   const isFeedback = metric.source === 'feedback'
   if (isFeedback !== (metric.key !== undefined)) {
@@ -32,7 +53,7 @@ function * oneMetricFaults (metric: MetricDocument, path: string): Generator<Fau
   if (isFeedback && metric.direction === undefined) {
     yield { path: `${path}.direction`, message: 'is required for source feedback: up when a higher value is better, else down' }
   }
-  if (!isFeedback && metric.direction === 'up') {
+  if (!isFeedback && metric.source !== 'agreement' && metric.direction === 'up') {
     yield { path: `${path}.direction`, message: `${metric.source} are better when lower: expected down` }
   }
   if (metric.margin !== undefined && Object.keys(metric.margin).length !== 1) {
@@ -42,6 +63,21 @@ function * oneMetricFaults (metric: MetricDocument, path: string): Generator<Fau
     yield { path: `${path}.margin`, message: 'is required for role critical' }
   }
   yield * kindFaults(metric, path)
+  yield * agreementFaults(metric, path)
+}
+
+function * agreementFaults (metric: MetricDocument, path: string): Generator<Fault> {
+  const { source, role, method, tolerance } = metric
+  if (source !== 'agreement') {
+    for (const field of ['output', 'method', 'tolerance'] as const) {
+      if (metric[field] !== undefined) yield { path: `${path}.${field}`, message: 'is only for source agreement' }
+    }
+    return
+  }
+  if (role === 'primary') yield { path: `${path}.role`, message: 'agreement cannot get better than full: expected critical or monitor' }
+  if (metric.direction !== undefined) yield { path: `${path}.direction`, message: 'is not for source agreement' }
+  if (metric.margin?.relative !== undefined) yield { path: `${path}.margin`, message: 'expected absolute for source agreement' }
+  if (tolerance !== undefined && method !== 'close') yield { path: `${path}.tolerance`, message: 'is only for method close' }
 }
 
 function * latencyFaults ({ source, quantile, limit }: MetricDocument, path: string): Generator<Fault> {

@@ -15,10 +15,13 @@ const Margin = Type.Object({
 
 const Metric = Type.Object({
   name: Type.String({ minLength: 1, maxLength: 64 }),
-  source: literals(['errors', 'latency', 'feedback']),
+  source: literals(['errors', 'latency', 'feedback', 'agreement']),
   key: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'key of the feedback' })),
   quantile: Type.Optional(Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1 })),
   limit: Type.Optional(Duration),
+  output: Type.Optional(Type.String({ minLength: 1, maxLength: 256, description: 'output that must agree; the first one' })),
+  method: Type.Optional(literals(['exact', 'close', 'argmax', 'cosine'], { description: 'how outputs agree' })),
+  tolerance: Type.Optional(Type.Number({ minimum: 0, description: 'for method close' })),
   role: literals(['primary', 'critical', 'monitor']),
   direction: Type.Optional(literals(['up', 'down'], { description: 'which way is better' })),
   margin: Type.Optional(Margin),

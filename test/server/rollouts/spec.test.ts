@@ -93,7 +93,7 @@ describe('parseRolloutSpec', () => {
 
     expect(analysis!.budget).toEqual({ samplesMax: 20_000, durationMs: 7 * 86_400_000 })
     expect(analysis!.metrics.slice(3)).toEqual([
-      { name: 'slow', source: 'latency', limitMs: 800, role: 'critical', direction: 'down', margin: { absolute: 0.01 } },
+      { name: 'slow', source: 'latency', limitMs: 800, role: 'critical', direction: 'down', margin: { absolute: 0.01 }, range: { min: 0, max: 1 } },
       { name: 'length', source: 'feedback', key: 'length', role: 'critical', direction: 'up', margin: { relative: 0.1 }, twoSided: true, heavyTailed: true }
     ])
     expect(parseRolloutSpec(parse(DOCUMENT)).analysis).not.toHaveProperty('budget')

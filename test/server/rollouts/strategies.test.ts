@@ -77,6 +77,9 @@ describe('a strategy is refused', () => {
     ['when a rule is no condition', { darkLaunch: { when: 'group' } }, internal, { 'strategy.darkLaunch.when': 'must be true or false, and is a string' }],
     ['when a rule does not fit the types', { darkLaunch: { when: 'group > 3' } }, internal, { 'strategy.darkLaunch.when': expect.stringMatching(/no such overload|>/) as string }],
     ['when a rule does not parse', { featureFlag: { rules: [{ when: 'group ==' }] } }, internal, { 'strategy.featureFlag.rules[0].when': expect.stringMatching(/./) as string }],
+    ['when agreement is wanted of what nothing mirrors', { progressive: { stepWeight: 10, interval: 1 } }, { analysis: { mode: 'equivalence', metrics: [{ name: 'same', source: 'agreement', role: 'critical', margin: { absolute: 0.1 } }] } }, { 'analysis.metrics[0].source': expect.stringContaining('no step mirrors any') as string }],
+    ['when feedback is wanted of answers nobody saw', { shadow: {} }, { analysis: { metrics: [{ name: 'liked', source: 'feedback', key: 'liked', direction: 'up', role: 'primary' }] } }, { 'analysis.metrics[0].source': expect.stringContaining('nobody saw') as string }],
+    ['when agreement should become better', { shadow: {} }, { analysis: { metrics: [{ name: 'same', source: 'agreement', role: 'primary', tolerance: 1 }] } }, { 'analysis.metrics[0].role': expect.stringContaining('full') as string, 'analysis.metrics[0].tolerance': 'is only for method close' }],
     ['when an attribute has no source', { shadow: {} }, { attributes: { group: 'x-group' } }, { 'attributes.group': 'expected header:NAME, cookie:NAME or body:/json/pointer' }],
     ['when an attribute has no name', { shadow: {} }, { attributes: { 'a b': 'header:a' } }, { 'attributes.a b': expect.stringContaining('expected a lower-case letter') as string }]
   ])('%s', (_name, strategy, more, faults) => {
