@@ -4,7 +4,7 @@ import type { Connection } from './database.js'
 import { RegistryError } from './errors.js'
 import { checkAlias, quote } from './names.js'
 import { aliases, aliasHistory, rollouts } from './schema.js'
-import { compareSignatures } from './serving.js'
+import { compareSignatures } from './serving/compare.js'
 import { findVersion, requireModel, requireVersion } from './versions.js'
 
 export const CHAMPION = 'champion'

@@ -1,6 +1,8 @@
 import { RegistryError } from './errors.js'
 import { quote } from './names.js'
-import { checkServing, fits, refuseFaults, type Serving, type ServingDraft } from './serving.js'
+import { checkServing, type Serving, type ServingDraft } from './serving.js'
+import { refuseFaults } from './serving/faults.js'
+import { fits } from './serving/tensors.js'
 
 const BATCH_MAX_DEFAULT = 32
 

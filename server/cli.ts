@@ -1,7 +1,6 @@
 import { userInfo } from 'node:os'
 import { Command, CommanderError } from 'commander'
 import { EvaluatorError } from '../evaluators/errors.js'
-import { inspectModel } from '../models/inspect.js'
 import { ModelsError } from '../models/errors.js'
 import { addRegistryCommands } from '../registry/commands.js'
 import { RegistryError } from '../registry/errors.js'
@@ -18,6 +17,7 @@ import { addRolloutCommands } from './commands/rollout.js'
 import { addScoreCommand } from './commands/score.js'
 import { addServeCommand } from './commands/serve.js'
 import { GatewayError, STATUS } from './errors.js'
+import { MODEL_RUNS } from './model-runs.js'
 import { SpecError } from './rollouts/faults.js'
 import { PACKAGE_VERSION } from './version.js'
 
@@ -77,7 +77,7 @@ function buildProgram (signal: AbortSignal): Command {
   const actor = (): string => process.env['GAUNTLET_ACTOR'] ?? userInfo().username
   addRegistryCommands(program, {
     open: async () => Registry.open({ dataDir: options().dataDir, now: Date.now }),
-    inspect: inspectModel,
+    ...MODEL_RUNS,
     actor,
     print,
     warn

@@ -1,11 +1,14 @@
 import { InvalidArgumentError, type Command } from 'commander'
 import type { Inspect } from '../inspection.js'
 import type { Registry } from '../registry.js'
+import type { Prove, RunModel } from '../running.js'
 
 /** What the composition lends to the commands. */
 export interface RegistryCommandsContext {
   readonly open: () => Promise<Registry>
   readonly inspect: Inspect
+  readonly prove: Prove
+  readonly runModel: RunModel
   readonly actor: () => string
   readonly print: (json: unknown, text: () => string) => void
   readonly warn: (line: string) => void

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { digestOf } from '../../registry/blobs.js'
 import { addRegistryCommands } from '../../registry/commands.js'
 import { Registry } from '../../registry/registry.js'
-import { fakeInspect, folderOf, modelBytes, temporaryFolder } from '../support/registry-fixtures.js'
+import { FAKE_MODELS, folderOf, modelBytes, temporaryFolder } from '../support/registry-fixtures.js'
 
 interface Printed { json: unknown, text: string }
 
@@ -18,7 +18,7 @@ function commandLine () {
       .option('--json').option('--data-dir <path>', '', dataDir)
     addRegistryCommands(program, {
       open: async () => Registry.open({ dataDir, now: Date.now }),
-      inspect: fakeInspect,
+      ...FAKE_MODELS,
       actor: () => 'ann',
       print: (json, text) => printed.push({ json, text: text() }),
       warn: () => {}

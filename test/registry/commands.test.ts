@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { digestOf } from '../../registry/blobs.js'
 import { addRegistryCommands } from '../../registry/commands.js'
 import { Registry } from '../../registry/registry.js'
-import { fakeInspect, folderOf, modelBytes, START_MS, temporaryFolder } from '../support/registry-fixtures.js'
+import { FAKE_MODELS, folderOf, modelBytes, START_MS, temporaryFolder } from '../support/registry-fixtures.js'
 
 /** The commands as a program runs them, with their output instead of a terminal. */
 function commandLine () {
@@ -17,7 +17,7 @@ function commandLine () {
       .option('--json').option('--data-dir <path>', '', dataDir)
     addRegistryCommands(program, {
       open: async () => Registry.open({ dataDir: program.opts<{ dataDir: string }>().dataDir, now: () => START_MS }),
-      inspect: fakeInspect,
+      ...FAKE_MODELS,
       actor: () => 'ann',
       print: (json, text) => printed.push({ json, text: text() }),
       warn: (line) => warnings.push(line)

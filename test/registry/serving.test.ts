@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { agreedTask, completeServing } from '../../registry/inspection.js'
-import { compareSignatures, parseServing, parseServingDraft, type Serving } from '../../registry/serving.js'
+import { compareSignatures } from '../../registry/serving/compare.js'
+import { parseServing, parseServingDraft, type Serving } from '../../registry/serving.js'
 import { TABULAR } from '../support/registry-fake-model.js'
 
 const SERVING = completeServing({}, 'model.onnx', TABULAR)

@@ -4,7 +4,7 @@ import { Command, CommanderError } from 'commander'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { addRegistryCommands } from '../../registry/commands.js'
 import { Registry } from '../../registry/registry.js'
-import { fakeInspect, folderOf, modelBytes, START_MS, temporaryFolder } from '../support/registry-fixtures.js'
+import { FAKE_MODELS, folderOf, modelBytes, START_MS, temporaryFolder } from '../support/registry-fixtures.js'
 
 /** The commands as a program runs them, with a folder for keys. */
 function commandLine () {
@@ -16,7 +16,7 @@ function commandLine () {
     const program = new Command().exitOverride().configureOutput({ writeErr: () => {} }).option('--data-dir <path>', '', dataDir)
     addRegistryCommands(program, {
       open: async () => Registry.open({ dataDir, now: () => START_MS }),
-      inspect: fakeInspect,
+      ...FAKE_MODELS,
       actor: () => 'ann',
       print: (json, text) => printed.push({ json: json as Record<string, unknown>, text: text() }),
       warn: (line) => warnings.push(line)

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Inspection, InspectionSource } from '../../registry/inspection.js'
+import type { Prove, RunModel } from '../../registry/running.js'
 
 export const TABULAR: Inspection = {
   task: 'tensor',
@@ -21,3 +22,21 @@ export async function fakeInspect ({ directory, modelFile, task }: InspectionSou
   const { seed: _seed, ...inspection } = JSON.parse(text) as Inspection & { seed: string }
   return task === undefined ? inspection : { ...inspection, task }
 }
+
+/** Answers as a model that gives the first three of four numbers back. */
+export const fakeRunModel: RunModel = async (_model, requests) => requests.map(([input]) => {
+  const [rows = 0] = input!.shape
+  const data = Array.from({ length: rows }, (_, row) => input!.data.slice(row * 4, row * 4 + 3)).flat()
+  return [{ name: 'y', datatype: 'FP32', shape: [rows, 3], data }]
+})
+
+/** Refuses a version whose golden examples differ from what `fakeRunModel` answers. */
+export const fakeProve: Prove = async (model) => {
+  const answers = await fakeRunModel(model, model.serving.examples.map(({ inputs }) => inputs))
+  const wrong = model.serving.examples.findIndex(({ outputs }, index) => JSON.stringify(outputs) !== JSON.stringify(answers[index]))
+  if (wrong >= 0) throw new Error(`golden example ${wrong} differs`)
+  return []
+}
+
+/** What the composition lends to the commands, without a model that runs. */
+export const FAKE_MODELS = { inspect: fakeInspect, prove: fakeProve, runModel: fakeRunModel }

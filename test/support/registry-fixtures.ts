@@ -7,7 +7,7 @@ import { Registry, type RegistryOptions } from '../../registry/registry.js'
 import { manualClock } from './clock.js'
 import { fakeInspect, modelBytes } from './registry-fake-model.js'
 
-export { fakeInspect, modelBytes } from './registry-fake-model.js'
+export { FAKE_MODELS, fakeInspect, modelBytes } from './registry-fake-model.js'
 
 export const START_MS = 1_700_000_000_000
 
