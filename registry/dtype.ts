@@ -62,6 +62,11 @@ export function chooseVariant (label: string, paths: readonly string[], { dtype,
     : `${quote(label)} has no variant with the data type ${dtype}; it has ${listed}`)
 }
 
+/** The model whose external data a file is, by its name; null for other files. */
+export function ownerOf (path: string): string | null {
+  return DATA.exec(path)?.[1] ?? null
+}
+
 /** The variants in the root come first, then by name. */
 function byPreference (a: string, b: string): number {
   return Number(a.startsWith('onnx/')) - Number(b.startsWith('onnx/')) || (a < b ? -1 : 1)
@@ -73,7 +78,7 @@ function onlyOne (variants: readonly string[]): string | undefined {
 
 function choice (modelFile: string, paths: readonly string[], variants: readonly string[]): ModelChoice {
   const others = new Set(variants.filter((path) => path !== modelFile))
-  const data = paths.filter((path) => others.has(DATA.exec(path)?.[1] ?? ''))
+  const data = paths.filter((path) => others.has(ownerOf(path) ?? ''))
   return { modelFile, omitted: new Set([...others, ...data]) }
 }
 

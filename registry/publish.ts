@@ -1,9 +1,11 @@
 import { join } from 'node:path'
 import { inTransaction, type Database } from './database.js'
 import { RegistryError } from './errors.js'
+import type { HubRequest } from './hub/request.js'
 import { agreedTask, completeServing, type Inspect, type Inspection, type InspectionSource } from './inspection.js'
 import type { Layout } from './layout.js'
 import { checkAlias, checkName, checkVersion, quote } from './names.js'
+import type { TransferProgress } from './progress.js'
 import type { Provenance } from './provenance.js'
 import { admit, record, type RecordContext, type Recorded, type RecordRequest } from './record.js'
 import type { Serving } from './serving.js'
@@ -24,6 +26,9 @@ export interface PublishRequest extends RecordRequest, SourceSelection {
   /** What the source is called in messages; its path unless told. */
   readonly label?: string
   readonly provenance?: Provenance
+  /** For a path that is a repository of the hub: `hf:owner/name`. */
+  readonly hub?: HubRequest
+  readonly progress?: TransferProgress
   readonly task?: Serving['task']
   /** Seconds; the creation time written into the artifact. Without it the artifact carries none. */
   readonly sourceDateEpoch?: number

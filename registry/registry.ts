@@ -113,8 +113,23 @@ export class Registry {
     })
   }
 
-  /** Makes a file or folder an immutable version; the same bytes again are `unchanged`. See `publish`. */
+  /**
+   * Makes a file, a folder or a repository of the hub an immutable version; the same bytes again are `unchanged`. See
+   * `publish` and `publishFromHub`.
+   */
   async publish (request: PublishRequest, inspect: Inspect): Promise<PublishResult> {
+    const { hub, ...local } = request
+    if (hub === undefined) return await this.#publishLocal(local, inspect)
+    const { publishFromHub } = await import('./hub/publish.js')
+    return await publishFromHub({
+      temporary: this.#parts.temporary,
+      limits: this.#limits,
+      now: this.#now,
+      publish: async (folder) => await this.#publishLocal(folder, inspect)
+    }, local, hub)
+  }
+
+  async #publishLocal (request: PublishRequest, inspect: Inspect): Promise<PublishResult> {
     return await publish({
       ...this.#parts,
       aliases: this.#aliases,

@@ -77,9 +77,11 @@ async function scanFolder (
   root: string, limits: SourceLimits, selection: SourceSelection, label: string
 ): Promise<Source> {
   const { files: found, excluded } = await walk(root, label, limits, excluding(selection.exclude ?? []))
-  const stated = selection.modelFile ?? await statedModelFile(found, limits)
+  const serving = found.find(({ path, sizeBytes }) => path === SERVING_FILE && sizeBytes <= limits.servingBytesMax)
+  const stated = selection.modelFile ?? (serving === undefined ? undefined : await statedModelFile(serving.location))
   const choice = chooseVariant(label, found.map((file) => file.path), { dtype: selection.dtype, stated })
-  const files = found.filter(({ path }) => choice?.omitted.has(path) !== true).sort((a, b) => (a.path < b.path ? -1 : 1))
+  const files = found.filter(({ path }) => choice?.omitted.has(path) !== true)
+  files.sort((a, b) => (a.path < b.path ? -1 : 1))
   return { files, modelFile: choice?.modelFile, omitted: [...excluded, ...choice?.omitted ?? []].sort() }
 }
 
@@ -94,12 +96,10 @@ export function findModelFile (label: string, { files, modelFile }: Source, stat
   throw new RegistryError('SOURCE_INVALID', `${quote(label)} has neither ${MODEL_FILES.join(' nor ')}`)
 }
 
-/** What the folder's own serving.json calls the model; whatever is wrong with that file is found when it is parsed. */
-async function statedModelFile (files: readonly SourceFile[], limits: SourceLimits): Promise<string | undefined> {
-  const file = files.find(({ path }) => path === SERVING_FILE)
-  if (file === undefined || file.sizeBytes > limits.servingBytesMax) return undefined
+/** What a serving.json calls the model; whatever is wrong with that file is found when it is parsed. */
+export async function statedModelFile (servingFile: string): Promise<string | undefined> {
   try {
-    const document: unknown = JSON.parse(await readFile(file.location, 'utf8'))
+    const document: unknown = JSON.parse(await readFile(servingFile, 'utf8'))
     const stated = (document as { modelFile?: unknown } | null)?.modelFile
     return typeof stated === 'string' ? stated : undefined
   } catch {

@@ -56,9 +56,14 @@ export class TemporaryDirectories {
 
 function isWriterGone (name: string): boolean {
   const [, host, pid] = OWNED.exec(name) ?? []
-  if (host !== hostTag() || pid === undefined) return false
+  return host !== undefined && pid !== undefined && isProcessGone(host, Number(pid))
+}
+
+/** Whether the process with this id is known to have ended; `host` is what `hostTag` said where it ran. */
+export function isProcessGone (host: string, pid: number): boolean {
+  if (host !== hostTag()) return false
   try {
-    process.kill(Number(pid), 0)
+    process.kill(pid, 0)
     return false
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ESRCH'

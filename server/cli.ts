@@ -80,7 +80,8 @@ function buildProgram (signal: AbortSignal): Command {
     ...MODEL_RUNS,
     actor,
     print,
-    warn
+    warn,
+    signal
   })
   addServeCommand(program, { options, signal, print })
   addRolloutCommands(program, { api: () => apiClient(options().server, actor(), signal), print, warn, signal })

@@ -12,6 +12,8 @@ export interface RegistryCommandsContext {
   readonly actor: () => string
   readonly print: (json: unknown, text: () => string) => void
   readonly warn: (line: string) => void
+  /** Aborts when the user asks for an end. */
+  readonly signal?: AbortSignal
 }
 
 /** Opens the registry for one piece of work and closes it, whatever happens. */

@@ -9,7 +9,8 @@ import type { Serving } from '../serving.js'
 import { TASKS } from '../serving/words.js'
 import { parseSeconds, withRegistry, type RegistryCommandsContext } from './context.js'
 import { describeVersion } from './models.js'
-import { addSourceOptions, describeOmitted, type SourceFlags } from './source-options.js'
+import { createProgress } from './progress.js'
+import { addSourceOptions, describeOmitted, hubRequestOf, type SourceFlags } from './source-options.js'
 import { nameOf } from './words.js'
 
 interface PublishFlags extends SourceFlags {
@@ -25,10 +26,12 @@ interface PublishFlags extends SourceFlags {
 }
 
 /** `gauntlet publish`. The program must not have a `--version` option of its own, which would swallow this one. */
-export function addPublish (program: Command, { open, inspect, actor, print, warn }: RegistryCommandsContext): void {
+export function addPublish (
+  program: Command, { open, inspect, actor, print, warn, signal }: RegistryCommandsContext
+): void {
   addSourceOptions(program.command('publish'))
     .description('publish an .onnx file or a folder as an immutable version')
-    .argument('<path>', 'an .onnx file, or a folder with model.onnx or onnx/model.onnx')
+    .argument('<path>', 'an .onnx file, a folder with model.onnx or onnx/model.onnx, or hf:OWNER/NAME[@REVISION]')
     .requiredOption('--name <name>', 'model name, for example team/spam-filter')
     .requiredOption('--version <version>', 'version, for example 1.4.0')
     .option('--alias <alias>', 'alias to point to the version, for example champion')
@@ -40,10 +43,13 @@ export function addPublish (program: Command, { open, inspect, actor, print, war
     .addOption(passphraseOption())
     .addOption(new Option('--signature-policy <policy>', 'refuse, or warn of, a version without a valid signature')
       .env('GAUNTLET_SIGNATURE_POLICY').choices(SIGNATURE_POLICIES))
-    .action(async (path: string, { key, passphraseEnv, ...flags }: PublishFlags) => {
+    .action(async (path: string, { key, passphraseEnv, revision, ...flags }: PublishFlags) => {
+      const hub = await hubRequestOf(path, revision, signal)
       const signing = key === undefined ? {} : { signWith: loadPrivateKey(key, passphraseFrom(passphraseEnv)) }
       await withRegistry(open, async (registry) => {
-        const request: PublishRequest = { path, actor: actor(), ...flags, ...signing }
+        const progress = createProgress({ json: program.opts<{ json?: true }>().json === true })
+        const source = hub === null ? { path } : { path, hub, progress }
+        const request: PublishRequest = { ...source, actor: actor(), ...flags, ...signing }
         const { status, detail, signature = UNSIGNED, omitted } = await registry.publish(request, inspect)
         print({ status, ...detail, signature, omitted }, () => `${status} ${nameOf(detail)}\n${describeVersion(detail, signature)}`)
         const leftOut = describeOmitted(omitted)
