@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { isFinal, type RolloutState } from '../../registry/rollouts/machine.js'
-import { GatewayError } from '../errors.js'
 import type { Act, ApiClient, RolloutView } from './api-client.js'
+import { addRolloutPlanCommands, parseDocument, readDocument } from './rollout-plan.js'
 import { rolloutLine, rolloutText } from './rollout-text.js'
 
 export interface RolloutCommandsContext {
@@ -29,6 +28,7 @@ const WATCH_EVERY_MS = 500
 export function addRolloutCommands (program: Command, context: RolloutCommandsContext): void {
   const { api, print } = context
   const rollout = program.command('rollout').description('put a challenger on trial, watch it, act on it')
+  addRolloutPlanCommands(rollout, context)
   rollout.command('start')
     .description('start a rollout from a document (YAML or JSON)')
     .requiredOption('-f, --file <path>', 'the document; - reads standard input')
@@ -81,23 +81,4 @@ async function watch (id: string, { api, print, warn, signal }: RolloutCommandsC
     last = line
     await delay(WATCH_EVERY_MS, undefined, { signal })
   }
-}
-
-async function readDocument (path: string): Promise<string> {
-  try {
-    return await readFile(path === '-' ? 0 as never : path, 'utf8')
-  } catch (error) {
-    throw new GatewayError('BAD_REQUEST', `--file ${path}: ${(error as Error).message}`, { cause: error })
-  }
-}
-
-function parseDocument (parse: (text: string) => unknown, text: string, path: string): Record<string, unknown> {
-  let document: unknown
-  try {
-    document = parse(text)
-  } catch (error) {
-    throw new GatewayError('BAD_REQUEST', `${path}: expected YAML or JSON: ${(error as Error).message}`, { cause: error })
-  }
-  if (typeof document === 'object' && document !== null && !Array.isArray(document)) return document as Record<string, unknown>
-  throw new GatewayError('BAD_REQUEST', `${path}: expected a document with model, challenger and strategy`)
 }
