@@ -2,12 +2,10 @@ import { and, desc, eq, isNull } from 'drizzle-orm'
 import type { Actor, AuditStore } from './audit.js'
 import type { Connection } from './database.js'
 import { RegistryError } from './errors.js'
-import { checkAlias, quote } from './names.js'
+import { CHAMPION, checkAlias, quote } from './names.js'
 import { aliases, aliasHistory, rollouts } from './schema.js'
 import { compareSignatures } from './serving/compare.js'
 import { findVersion, requireModel, requireVersion } from './versions.js'
-
-export const CHAMPION = 'champion'
 
 export interface AliasRequest extends Actor {
   readonly name: string

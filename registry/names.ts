@@ -1,5 +1,8 @@
 import { RegistryError } from './errors.js'
 
+/** The alias of the version that answers by default. */
+export const CHAMPION = 'champion'
+
 const NAME = /^[a-z0-9]+([._-][a-z0-9]+)*(\/[a-z0-9]+([._-][a-z0-9]+)*)*$/
 const NAME_LENGTH_MAX = 128
 const VERSION = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/
@@ -47,7 +50,7 @@ export function parseReference (reference: string): Reference {
   const name = at < 0 ? reference : reference.slice(0, at)
   const rest = reference.slice(at + 1)
   checkName(name)
-  if (at < 0) return { name, alias: 'champion' }
+  if (at < 0) return { name, alias: CHAMPION }
   if (reference[at] === '@') {
     checkAlias(rest)
     return { name, alias: rest }

@@ -1,9 +1,9 @@
 import { and, eq, isNull, or } from 'drizzle-orm'
-import { CHAMPION, type AliasStore } from './aliases.js'
+import type { AliasStore } from './aliases.js'
 import type { Actor, AuditStore } from './audit.js'
 import type { Connection } from './database.js'
 import { RegistryError } from './errors.js'
-import { quote } from './names.js'
+import { CHAMPION, quote } from './names.js'
 import { aliases, rollouts, tombstones } from './schema.js'
 import { findTombstone, findVersion, requireVersion } from './versions.js'
 

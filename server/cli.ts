@@ -4,7 +4,6 @@ import { EvaluatorError } from '../evaluators/errors.js'
 import { ModelsError } from '../models/errors.js'
 import { addRegistryCommands } from '../registry/commands.js'
 import { RegistryError } from '../registry/errors.js'
-import { Registry } from '../registry/registry.js'
 import { ApiError, apiClient } from './commands/api-client.js'
 import { addCompareCommand } from './commands/compare.js'
 import { addDoctorCommand } from './commands/doctor.js'
@@ -18,7 +17,7 @@ import { addScoreCommand } from './commands/score.js'
 import { addServeCommand } from './commands/serve.js'
 import { GatewayError, STATUS } from './errors.js'
 import { MODEL_RUNS } from './model-runs.js'
-import { SpecError } from './rollouts/faults.js'
+import { SpecError } from './rollouts/spec-error.js'
 import { PACKAGE_VERSION } from './version.js'
 
 /** Exit codes: stable, and listed in the manual. */
@@ -76,7 +75,10 @@ function buildProgram (signal: AbortSignal): Command {
   const warn = (line: string): void => { process.stderr.write(`${line}\n`) }
   const actor = (): string => process.env['GAUNTLET_ACTOR'] ?? userInfo().username
   addRegistryCommands(program, {
-    open: async () => Registry.open({ dataDir: options().dataDir, now: Date.now }),
+    open: async () => {
+      const { Registry } = await import('../registry/registry.js')
+      return Registry.open({ dataDir: options().dataDir, now: Date.now })
+    },
     ...MODEL_RUNS,
     actor,
     print,

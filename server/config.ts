@@ -1,7 +1,7 @@
 import { homedir } from 'node:os'
 import { Type, type Static } from 'typebox'
 import { Value } from 'typebox/value'
-import { SIGNATURE_POLICIES } from '../registry/signing/policy.js'
+import { SIGNATURE_POLICIES } from '../registry/signing/policies.js'
 
 /** Every setting of `gauntlet serve`; an environment variable is the key in capitals behind `GAUNTLET_`. */
 export const ConfigSchema = Type.Object({

@@ -3,7 +3,7 @@ import { EvaluatorError, type EvaluatorErrorCode } from '../evaluators/errors.js
 import { ModelsError, type ModelsErrorCode } from '../models/errors.js'
 import { RegistryError, type RegistryErrorCode } from '../registry/errors.js'
 import type { Log } from './log.js'
-import { type Fault, SpecError } from './rollouts/faults.js'
+import { type Fault, SpecError } from './rollouts/spec-error.js'
 
 export type GatewayErrorCode =
   | 'BAD_REQUEST' | 'NOT_SERVED' | 'NO_CHAMPION' | 'UNKNOWN_REQUEST' | 'BUSY' | 'METHOD_NOT_ALLOWED' | 'NOT_FOUND'

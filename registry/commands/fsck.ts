@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
 import type { Finding } from '../findings.js'
-import { refuseFindings, type FsckReport } from '../fsck.js'
-import { Registry } from '../registry.js'
+import type { FsckReport } from '../fsck.js'
 import { formatTable } from '../table.js'
 import { dataDirOf, withRegistry, type RegistryCommandsContext } from './context.js'
 import { countOf, sizeOf } from './words.js'
@@ -22,6 +21,7 @@ export function addFsck (program: Command, { print }: RegistryCommandsContext): 
     .option('--dry-run', 'change nothing, whatever else is asked')
     .option('--quiet', 'print nothing when nothing is wrong')
     .action(async (flags: FsckFlags, command: Command) => {
+      const [{ Registry }, { refuseFindings }] = await Promise.all([import('../registry.js'), import('../fsck.js')])
       const open = async () => Registry.open({ dataDir: dataDirOf(command), now: Date.now, heal: false })
       await withRegistry(open, async (registry) => {
         const { repair = false, quarantine = false, dryRun = false } = flags

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Serving } from '../serving.js'
-import { describeReport, type SignatureReport } from '../signing/signing.js'
+import { describeReport, type SignatureReport } from '../signing/report.js'
 import { formatTable } from '../table.js'
 import type { ModelSummary, VersionDetail } from '../versions.js'
 import { withRegistry, type RegistryCommandsContext } from './context.js'

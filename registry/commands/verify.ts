@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
-import { describeReport, refuseUnsigned } from '../signing/signing.js'
+import { describeReport, refuseUnsigned } from '../signing/report.js'
 import { formatTable } from '../table.js'
-import { refuseDamage, type VerifiedBlob } from '../verify.js'
+import type { VerifiedBlob } from '../verify.js'
 import { withRegistry, type RegistryCommandsContext } from './context.js'
 import { shortDigest } from './words.js'
 
@@ -17,6 +17,7 @@ export function addVerify (program: Command, { open, print }: RegistryCommandsCo
         const signature = await registry.signing.report(result.digest)
         print({ name, version, ...result, signature }, () =>
           `${describeBlobs(result.blobs)}\n${describeReport(signature)}`)
+        const { refuseDamage } = await import('../verify.js')
         refuseDamage(`${name}:${version}`, result)
         if (registry.signing.policy() === 'require') refuseUnsigned(signature, `${name}:${version}`)
       })

@@ -6,7 +6,8 @@ import { RegistryError } from '../errors.js'
 import { quote } from '../names.js'
 import { formatTable } from '../table.js'
 import { CURVE_NAMES, generateKeyFiles, loadPrivateKey, loadPublicKey, type Curve } from './keys.js'
-import { SIGNATURE_POLICIES, type KnownKey, type SignaturePolicy } from './policy.js'
+import { SIGNATURE_POLICIES, type SignaturePolicy } from './policies.js'
+import type { KnownKey } from './policy.js'
 
 interface SignFlags {
   readonly key?: string

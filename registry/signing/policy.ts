@@ -7,10 +7,7 @@ import { replaceFile } from '../layout.js'
 import { quote } from '../names.js'
 import type { TemporaryDirectories } from '../temporary.js'
 import { parsePublicKey, type PublicKey } from './keys.js'
-
-export const SIGNATURE_POLICIES = ['off', 'warn', 'require'] as const
-/** What becomes of a version without a valid signature: nothing, a warning, a refusal. */
-export type SignaturePolicy = typeof SIGNATURE_POLICIES[number]
+import type { SignaturePolicy } from './policies.js'
 
 const LOCK_TIMEOUT_MS = 5_000
 const KEYS_MAX = 1_000
@@ -39,11 +36,6 @@ export interface KnownKey extends PublicKey {
 }
 
 export interface Trust { readonly policy: SignaturePolicy, readonly keys: readonly KnownKey[] }
-
-/** The stricter of two policies. Pure. */
-export function stricter (a: SignaturePolicy, b: SignaturePolicy): SignaturePolicy {
-  return SIGNATURE_POLICIES.indexOf(a) > SIGNATURE_POLICIES.indexOf(b) ? a : b
-}
 
 /** Whose signatures count in one data directory, and whether one is needed: a file that is read anew every time. */
 export class TrustStore {

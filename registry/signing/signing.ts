@@ -5,27 +5,11 @@ import type { Layout } from '../layout.js'
 import { parseManifest, type Layer } from '../manifest.js'
 import { parseBundle, signLayers, verifyBundle, type Bundle } from './bundle.js'
 import { fingerprintOf, toKeyObject, type PublicKey } from './keys.js'
-import { stricter, type KnownKey, type SignaturePolicy, type Trust, type TrustStore } from './policy.js'
+import { stricter, type SignaturePolicy } from './policies.js'
+import type { KnownKey, Trust, TrustStore } from './policy.js'
+import { describeReport, refusal, UNSIGNED, type SignatureCheck, type SignatureReport } from './report.js'
 import type { ReferrerStore, StoredBundle, Subject } from './store.js'
 import { filesFault, invalid } from './statement.js'
-
-/** One signature of a version and what is to be thought of it. */
-export interface SignatureCheck {
-  /** Of the key that it names; null when it cannot be read. */
-  readonly fingerprint: string | null
-  /** The name of that key here; null for a key nobody decided about. */
-  readonly name: string | null
-  /** Why it does not count; null when it does. */
-  readonly problem: string | null
-}
-
-/** `signed` when one signature counts, `invalid` when there are only others, `unsigned` without any. */
-export interface SignatureReport {
-  readonly state: 'signed' | 'invalid' | 'unsigned'
-  readonly signatures: readonly SignatureCheck[]
-}
-
-export const UNSIGNED: SignatureReport = { state: 'unsigned', signatures: [] }
 
 export interface SigningContext {
   readonly layout: Layout
@@ -212,27 +196,6 @@ export class Signing {
     this.#warned.add(digest)
     this.#context.warn(`${label} is ${describeReport(report)}`)
   }
-}
-
-/** In one line: `signed by build (1f2e…)`, `unsigned`, `invalid: …`. Pure. */
-export function describeReport ({ state, signatures }: SignatureReport): string {
-  if (state === 'unsigned') return state
-  if (state === 'invalid') return `invalid: ${signatures.map(({ problem }) => problem).join('; ')}`
-  return `signed by ${signatures.filter(({ problem }) => problem === null)
-    .map(({ name, fingerprint }) => `${name} (${fingerprint})`).join(', ')}`
-}
-
-/** @throws RegistryError SIGNATURE_REQUIRED, SIGNATURE_INVALID unless one signature counts */
-export function refuseUnsigned (report: SignatureReport, label: string): void {
-  if (report.state !== 'signed') throw refusal(report, label)
-}
-
-function refusal (report: SignatureReport, label: string): RegistryError {
-  if (report.state === 'unsigned') {
-    return new RegistryError('SIGNATURE_REQUIRED', `${label} is unsigned, and the policy requires a signature by a trusted key`)
-  }
-  return invalid(`${label} has no valid signature by a trusted key, which the policy requires: ${
-    report.signatures.map(({ problem }) => problem).join('; ')}`)
 }
 
 function checkSignature (

@@ -2,7 +2,6 @@ import { constants } from 'node:fs'
 import { access, mkdir, statfs } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import type { Command } from 'commander'
-import { Registry } from '../../registry/registry.js'
 import { GatewayError } from '../errors.js'
 
 export interface DoctorContext {
@@ -77,6 +76,7 @@ async function disk (dataDir: string): Promise<string> {
 }
 
 async function registry (dataDir: string): Promise<string> {
+  const { Registry } = await import('../../registry/registry.js')
   const opened = Registry.open({ dataDir, now: Date.now })
   try {
     const versions = opened.models().flatMap(({ name, versions }) => versions.map(({ version }) => ({ name, version })))

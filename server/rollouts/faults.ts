@@ -1,21 +1,10 @@
 import { type Static, type TSchema } from 'typebox'
 import { Settings } from 'typebox/system'
 import { Value } from 'typebox/value'
+import { type Fault, SpecError } from './spec-error.js'
 
 /** By default only the first few faults of a document are reported. */
 Settings.Set({ maxErrors: 1_000 })
-
-/** One wrong place of a document: `path` is a JSON pointer with dots, e.g. `strategy.canary.steps[0].setWeight`. */
-export interface Fault { readonly path: string, readonly message: string }
-
-/** A document that was refused whole; every wrong path is named. */
-export class SpecError extends Error {
-  override readonly name = 'SpecError'
-
-  constructor (readonly faults: readonly Fault[]) {
-    super(faults.map((fault) => `${fault.path || '(document)'}: ${fault.message}`).join('; '))
-  }
-}
 
 /**
  * Fills defaults and checks a document against a schema.

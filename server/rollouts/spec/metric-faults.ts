@@ -1,4 +1,4 @@
-import type { Fault } from '../faults.js'
+import type { Fault } from '../spec-error.js'
 import { settingAfter, type PlanStep } from '../plan.js'
 import { durationMs } from './duration.js'
 import type { MetricDocument, RolloutSpec } from './schema.js'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { SpecError } from '../../../server/rollouts/faults.js'
+import { SpecError } from '../../../server/rollouts/spec-error.js'
 import { durationMs, parseRolloutSpec } from '../../../server/rollouts/spec.js'
 
 const DOCUMENT = `

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { SpecError } from '../../../server/rollouts/faults.js'
+import { SpecError } from '../../../server/rollouts/spec-error.js'
 import { settingAfter, type PlanStep } from '../../../server/rollouts/plan.js'
 import { parseRolloutSpec } from '../../../server/rollouts/spec.js'
 
