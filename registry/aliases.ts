@@ -5,7 +5,7 @@ import { RegistryError } from './errors.js'
 import { CHAMPION, checkAlias, quote } from './names.js'
 import { aliases, aliasHistory, rollouts } from './schema.js'
 import { compareSignatures } from './serving/compare.js'
-import { findVersion, requireModel, requireVersion } from './versions.js'
+import { findVersion, requireModel, requireVersion, servingOf } from './versions.js'
 
 export interface AliasRequest extends Actor {
   readonly name: string
@@ -55,12 +55,16 @@ export class AliasStore {
   /**
    * Points an alias to a version by a person's wish, with every guard. True when it moved; the same version is a no-op.
    * @throws RegistryError INVALID_ALIAS, MODEL_NOT_FOUND, VERSION_NOT_FOUND, ALIAS_CONFLICT, ALIAS_LOCKED,
-   * SIGNATURE_CHANGED
+   * SIGNATURE_CHANGED; KIND_MISMATCH for the champion of a dataset
    */
   set (connection: Connection, request: AliasRequest, at: number): boolean {
     const { name: model, alias, version, actor, reason } = request
     checkAlias(alias)
     const target = requireVersion(connection, model, version)
+    if (alias === CHAMPION && target.kind !== 'model') {
+      throw new RegistryError('KIND_MISMATCH',
+        `${quote(model)} is a ${target.kind}, which answers nothing, so it has no ${CHAMPION}; choose another alias`)
+    }
     if (findVersion(connection, model, alias) !== null) {
       throw new RegistryError('INVALID_ALIAS', `${quote(alias)} is a version of ${quote(model)}, so it cannot be an alias`)
     }
@@ -72,7 +76,7 @@ export class AliasStore {
     if (alias === CHAMPION) {
       this.#refuseWhileOnTrial(connection, model)
       if (current !== null && request.allowSignatureChange !== true) {
-        const differences = compareSignatures(requireVersion(connection, model, current).serving, target.serving)
+        const differences = compareSignatures(servingOf(requireVersion(connection, model, current)), servingOf(target))
         if (differences.length > 0) throw signatureChanged(model, version, differences)
       }
     }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { and, eq, isNull } from 'drizzle-orm'
 import type { Database } from './database.js'
+import { DATASET_FILE } from './datasets/words.js'
 import type { Layout } from './layout.js'
 import { canonicalJson, parseManifest } from './manifest.js'
 import { quote } from './names.js'
@@ -61,11 +62,14 @@ export function rowFindings (layout: Layout, { model, version, ...row }: Version
     const bytes = readFileSync(layout.blobPath(row.digest))
     const { layers } = parseManifest(bytes, row.digest)
     const sizeBytes = layers.reduce((sum, layer) => sum + layer.sizeBytes, 0)
-    const serving = layers.find(({ path }) => path === SERVING_FILE)
+    const name = row.kind === 'model' ? SERVING_FILE : DATASET_FILE
+    const layer = layers.find(({ path }) => path === name)
     const differences = [
       ...bytes.length === row.manifestBytes ? [] : [`manifest of ${row.manifestBytes} bytes, which has ${bytes.length}`],
       ...sizeBytes === row.sizeBytes ? [] : [`${row.sizeBytes} bytes of files, which are ${sizeBytes}`],
-      ...serving === undefined ? ['a serving.json, which is no layer'] : servingDifference(layout, serving.digest, row.serving)
+      ...layer === undefined
+        ? [`a ${name}, which is no layer`]
+        : documentDifference(layout, layer.digest, row.document, name)
     ]
     return differences.map((text) => found('row-differs', subject, `the database states ${text}`))
   } catch (error) {
@@ -74,7 +78,7 @@ export function rowFindings (layout: Layout, { model, version, ...row }: Version
   }
 }
 
-function servingDifference (layout: Layout, digest: string, stated: unknown): string[] {
+function documentDifference (layout: Layout, digest: string, stated: unknown, name: string): string[] {
   const layer: unknown = JSON.parse(readFileSync(layout.blobPath(digest), 'utf8'))
-  return canonicalJson(layer) === canonicalJson(stated) ? [] : ['another serving.json than the layer']
+  return canonicalJson(layer) === canonicalJson(stated) ? [] : [`another ${name} than the layer`]
 }

@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import type { AliasStore } from './aliases.js'
 import type { AuditStore } from './audit.js'
 import type { Connection } from './database.js'
+import type { DatasetDocument } from './datasets/document.js'
 import { RegistryError } from './errors.js'
 import type { Layer } from './manifest.js'
 import { quote } from './names.js'
@@ -12,7 +13,10 @@ import type { SignaturePolicy } from './signing/policies.js'
 import type { SignatureReport } from './signing/report.js'
 import type { Signing } from './signing/signing.js'
 import { refuseRemoved } from './tombstones.js'
-import { detailOf, findVersion, requireVersion, type VersionDetail, type VersionRow } from './versions.js'
+import {
+  datasetDetailOf, detailOf, findVersion, refuseOtherKind, requireVersion, type DatasetDetail, type VersionDetail,
+  type VersionRow
+} from './versions.js'
 
 /** What a version is recorded under, and by whom. */
 export interface RecordRequest {
@@ -35,24 +39,27 @@ export interface RecordContext {
 }
 
 /** The version as it is about to be recorded. */
-export interface Built {
+interface BuiltVersion {
   readonly digest: string
   readonly manifestBytes: number
   readonly sizeBytes: number
-  readonly serving: Serving
 }
+export interface Built extends BuiltVersion { readonly serving: Serving }
+export interface BuiltDataset extends BuiltVersion { readonly dataset: DatasetDocument }
 
+export interface RecordedDataset { readonly status: 'published' | 'unchanged', readonly detail: DatasetDetail }
 export interface Recorded { readonly status: 'published' | 'unchanged', readonly detail: VersionDetail }
 
 /**
  * Signs when asked to, keeps the signatures, and lets the policy decide.
- * @throws RegistryError VERSION_CONFLICT, SIGNATURE_REQUIRED, SIGNATURE_INVALID
+ * @throws RegistryError VERSION_CONFLICT, KIND_MISMATCH, SIGNATURE_REQUIRED, SIGNATURE_INVALID
  */
 export async function admit (
   connection: Connection, signing: Signing, request: RecordRequest,
-  { built, layers, bundles }: { built: Built, layers: readonly Layer[], bundles: readonly Buffer[] }
+  { built, layers, bundles }: { built: Built | BuiltDataset, layers: readonly Layer[], bundles: readonly Buffer[] }
 ): Promise<SignatureReport> {
   const { name, version, signWith, signaturePolicy = 'off' } = request
+  refuseOtherKind(connection, name, 'serving' in built ? 'model' : 'dataset')
   refuseConflict(findVersion(connection, name, version), built, request)
   const own = signWith === undefined ? [] : [signLayers(name.slice(name.lastIndexOf('/') + 1), layers, signWith)]
   return await signing.admitPublish({
@@ -68,17 +75,34 @@ export async function admit (
 export function record (
   connection: Connection, context: RecordContext, request: RecordRequest, built: Built, action = 'version.publish'
 ): Recorded {
+  const status = recordRow(connection, context, request, built, action)
+  return { status, detail: detailOf(connection, requireVersion(connection, request.name, request.version)) }
+}
+
+/** As `record`, for a dataset. */
+export function recordDataset (
+  connection: Connection, context: RecordContext, request: RecordRequest, built: BuiltDataset,
+  action = 'version.publish'
+): RecordedDataset {
+  const status = recordRow(connection, context, request, built, action)
+  return { status, detail: datasetDetailOf(connection, requireVersion(connection, request.name, request.version)) }
+}
+
+function recordRow (
+  connection: Connection, context: RecordContext, request: RecordRequest, built: Built | BuiltDataset, action: string
+): Recorded['status'] {
   const { name: model, version, actor } = request
   const reason = request.reason ?? 'published'
   const at = context.now()
   refuseRemoved(connection, model, version)
+  refuseOtherKind(connection, model, 'serving' in built ? 'model' : 'dataset')
   const existing = findVersion(connection, model, version)
   refuseConflict(existing, built, request)
   if (existing === null) {
     if (context.aliases.read(connection, model, version) !== null) {
       throw new RegistryError('INVALID_VERSION', `${quote(version)} is an alias of ${quote(model)}, so it cannot be a version`)
     }
-    connection.insert(versions).values({ model, version, createdAt: at, ...built }).run()
+    connection.insert(versions).values({ model, version, createdAt: at, ...columnsOf(built) }).run()
     context.audit.append({
       at,
       actor,
@@ -91,11 +115,18 @@ export function record (
   if (request.alias !== undefined) {
     context.aliases.set(connection, { name: model, alias: request.alias, version, actor, reason }, at)
   }
-  const detail = detailOf(connection, requireVersion(connection, model, version))
-  return { status: existing === null ? 'published' : 'unchanged', detail }
+  return existing === null ? 'published' : 'unchanged'
 }
 
-function refuseConflict (existing: VersionRow | null, { digest }: Built, { name, version }: RecordRequest): void {
+function columnsOf (built: Built | BuiltDataset): Omit<VersionRow, 'model' | 'version' | 'createdAt'> {
+  const { digest, manifestBytes, sizeBytes } = built
+  const document = 'serving' in built
+    ? { kind: 'model', document: built.serving } as const
+    : { kind: 'dataset', document: built.dataset } as const
+  return { digest, manifestBytes, sizeBytes, ...document }
+}
+
+function refuseConflict (existing: VersionRow | null, { digest }: BuiltVersion, { name, version }: RecordRequest): void {
   if (existing === null || existing.digest === digest) return
   throw new RegistryError('VERSION_CONFLICT',
     `version ${quote(version)} of ${quote(name)} exists with digest ${existing.digest} and is immutable; ` +

@@ -3,8 +3,9 @@ import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { AliasStore, type AliasHistoryEntry, type AliasRequest } from './aliases.js'
 import { AuditStore } from './audit.js'
-import { fsck, type FsckOptions, type FsckReport } from './fsck.js'
 import { dataVersion, inTransaction, openDatabase, withLock, type Database } from './database.js'
+import type { Kind } from './datasets/words.js'
+import { fsck, type FsckOptions, type FsckReport } from './fsck.js'
 import { collectGarbage, type Collection, type CollectOptions } from './garbage.js'
 import type { Inspect } from './inspection.js'
 import { deriveIndex, withoutEntries } from './layout-index.js'
@@ -22,7 +23,10 @@ import { StorageLock } from './storage-lock.js'
 import { TemporaryDirectories } from './temporary.js'
 import { TombstoneStore, type RemoveRequest } from './tombstones.js'
 import { verifyVersion, type Verification } from './verify.js'
-import { detailOf, listModels, requireVersion, type ModelSummary, type VersionDetail } from './versions.js'
+import {
+  datasetDetailOf, detailOf, kindOf, listModels, requireModel, requireVersion, servingOf, type DatasetDetail, type ModelSummary,
+  type VersionDetail
+} from './versions.js'
 
 /** Opening includes migrations, which may take a while; writing index.json does not. */
 const OPEN_LOCK_TIMEOUT_MS = 30_000
@@ -147,6 +151,16 @@ export class Registry {
     return listModels(this.#parts.database, withRemoved)
   }
 
+  /** Datasets, as `models` lists models. */
+  datasets (withRemoved = false): ModelSummary[] {
+    return listModels(this.#parts.database, withRemoved, 'dataset')
+  }
+
+  /** What a name means, also when all its versions were removed; null when it is free. */
+  kind (name: string): Kind | null {
+    return kindOf(this.#parts.database, name)
+  }
+
   /** Removes a version, or undoes that. True when something changed. See `TombstoneStore`. */
   remove (request: RemoveRequest, isUndone = false): boolean {
     const tombstones = new TombstoneStore(this.#aliases, this.#audit)
@@ -165,17 +179,27 @@ export class Registry {
     return await collectGarbage(context, options)
   }
 
-  /** @throws RegistryError MODEL_NOT_FOUND, VERSION_NOT_FOUND */
+  /** @throws RegistryError MODEL_NOT_FOUND, VERSION_NOT_FOUND; KIND_MISMATCH for a model */
+  showDataset (name: string, version: string): DatasetDetail {
+    return datasetDetailOf(this.#parts.database, requireVersion(this.#parts.database, name, version))
+  }
+
+  /** @throws RegistryError MODEL_NOT_FOUND, VERSION_NOT_FOUND; KIND_MISMATCH for a dataset */
   show (name: string, version: string): VersionDetail {
     return detailOf(this.#parts.database, requireVersion(this.#parts.database, name, version))
   }
 
-  /** `name` (its champion), `name:version` or `name@alias`. @throws RegistryError INVALID_*, *_NOT_FOUND */
+  /**
+   * `name` (its champion; of a dataset the newest version), `name:version` or `name@alias`.
+   * @throws RegistryError INVALID_*, *_NOT_FOUND
+   */
   resolve (reference: string): { name: string, version: string } {
     const parsed = parseReference(reference)
     const { name } = parsed
-    if ('alias' in parsed) return { name, version: this.#aliases.require(this.#parts.database, name, parsed.alias) }
-    return { name, version: requireVersion(this.#parts.database, name, parsed.version).version }
+    const { database } = this.#parts
+    if (reference === name && this.kind(name) === 'dataset') return { name, version: requireModel(database, name).at(-1)! }
+    if ('alias' in parsed) return { name, version: this.#aliases.require(database, name, parsed.alias) }
+    return { name, version: requireVersion(database, name, parsed.version).version }
   }
 
   /** The version an alias points to, or null. */
@@ -214,10 +238,13 @@ export class Registry {
 
   /**
    * A version as verified real files.
-   * @throws RegistryError DIGEST_MISMATCH or BLOB_MISSING naming the blob; SIGNATURE_REQUIRED, SIGNATURE_INVALID
+   * @throws RegistryError DIGEST_MISMATCH or BLOB_MISSING naming the blob; SIGNATURE_REQUIRED, SIGNATURE_INVALID;
+   * KIND_MISMATCH for a dataset
    */
   async materialise (name: string, version: string): Promise<Materialised> {
-    const { digest } = requireVersion(this.#parts.database, name, version)
+    const row = requireVersion(this.#parts.database, name, version)
+    servingOf(row)
+    const { digest } = row
     await this.signing.admit(digest, `${name}:${version}`)
     return await this.#cache.get(digest, `${name}:${version}`)
   }

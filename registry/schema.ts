@@ -2,11 +2,13 @@ import { sql } from 'drizzle-orm'
 import {
   check, foreignKey, index, integer, primaryKey, sqliteTable, text, uniqueIndex
 } from 'drizzle-orm/sqlite-core'
+import type { DatasetDocument } from './datasets/document.js'
+import type { Kind } from './datasets/words.js'
 import type { RolloutEvent, RolloutState } from './rollouts/machine.js'
 import type { Reverted } from './rollouts/rollout.js'
 import type { Serving } from './serving.js'
 
-/** One immutable build of a model; times are milliseconds since the epoch. */
+/** One immutable build of a model, or one dataset; all of one name are of one kind. Times are milliseconds since the epoch. */
 export const versions = sqliteTable('versions', {
   model: text('model').notNull(),
   version: text('version').notNull(),
@@ -14,7 +16,9 @@ export const versions = sqliteTable('versions', {
   manifestBytes: integer('manifest_bytes').notNull(),
   sizeBytes: integer('size_bytes').notNull(),
   createdAt: integer('created_at').notNull(),
-  serving: text('serving', { mode: 'json' }).$type<Serving>().notNull()
+  /** serving.json of a model, dataset.json of a dataset. */
+  document: text('serving', { mode: 'json' }).$type<Serving | DatasetDocument>().notNull(),
+  kind: text('kind').$type<Kind>().notNull().default('model')
 }, (table) => [
   primaryKey({ columns: [table.model, table.version] })
 ])

@@ -1,5 +1,7 @@
 import { and, asc, eq, isNull } from 'drizzle-orm'
 import type { Connection } from './database.js'
+import type { DatasetDocument } from './datasets/document.js'
+import type { Kind } from './datasets/words.js'
 import { RegistryError } from './errors.js'
 import { quote } from './names.js'
 import { aliases, tombstones, versions } from './schema.js'
@@ -12,8 +14,8 @@ export type Tombstone = Omit<typeof tombstones.$inferSelect, 'model' | 'version'
 
 const ofVersion = and(eq(versions.model, tombstones.model), eq(versions.version, tombstones.version))
 
-/** All there is to know about one version without reading its blobs. */
-export interface VersionDetail {
+/** What every version has, whatever its kind. */
+interface CommonDetail {
   readonly name: string
   readonly version: string
   /** `sha256:…` of the manifest. */
@@ -22,12 +24,23 @@ export interface VersionDetail {
   readonly sizeBytes: number
   readonly createdAt: number
   readonly aliases: string[]
+}
+
+/** All there is to know about one version of a model without reading its blobs. */
+export interface VersionDetail extends CommonDetail {
   readonly task: Serving['task']
   readonly serving: Serving
   readonly inputs: Serving['inputs']
   readonly outputs: Serving['outputs']
 }
 
+/** All there is to know about one version of a dataset without reading its blobs. */
+export interface DatasetDetail extends CommonDetail {
+  readonly kind: 'dataset'
+  readonly dataset: DatasetDocument
+}
+
+/** A name with its versions and aliases: a model, or a dataset. */
 export interface ModelSummary {
   readonly name: string
   /** Oldest first. */
@@ -41,6 +54,33 @@ export interface ModelSummary {
 export function findVersion (connection: Connection, model: string, version: string): VersionRow | null {
   return connection.select().from(versions)
     .where(and(eq(versions.model, model), eq(versions.version, version))).get() ?? null
+}
+
+/** The kind that a name is taken by, also by removed versions; null when it is free. */
+export function kindOf (connection: Connection, model: string): Kind | null {
+  const row = connection.select({ kind: versions.kind }).from(versions).where(eq(versions.model, model)).limit(1).get()
+  return row?.kind ?? null
+}
+
+/** A name means models or datasets, never both. @throws RegistryError KIND_MISMATCH */
+export function refuseOtherKind (connection: Connection, model: string, kind: Kind): void {
+  const taken = kindOf(connection, model)
+  if (taken === null || taken === kind) return
+  throw new RegistryError('KIND_MISMATCH',
+    `the name ${quote(model)} is taken by a ${taken}, so a ${kind} needs another one`)
+}
+
+/** How a model is called. @throws RegistryError KIND_MISMATCH for a dataset */
+export function servingOf (row: VersionRow): Serving {
+  if (row.kind === 'model') return row.document as Serving
+  throw new RegistryError('KIND_MISMATCH',
+    `${row.model}:${row.version} is a dataset, which cannot be called; expected a model`)
+}
+
+/** What a dataset holds. @throws RegistryError KIND_MISMATCH for a model */
+export function datasetOf (row: VersionRow): DatasetDocument {
+  if (row.kind === 'dataset') return row.document as DatasetDocument
+  throw new RegistryError('KIND_MISMATCH', `${row.model}:${row.version} is a model; expected a dataset`)
 }
 
 /** When, by whom and why a version was removed; null when it was not. */
@@ -84,8 +124,20 @@ export function keptVersions (connection: Connection): Array<VersionRow & { read
   return rows.map(({ row, removedAt }) => ({ ...row, removedAt }))
 }
 
-/** A row with its aliases. */
+/** A model's row with its aliases. @throws RegistryError KIND_MISMATCH for a dataset */
 export function detailOf (connection: Connection, row: VersionRow): VersionDetail {
+  const serving = servingOf(row)
+  const { task, inputs, outputs } = serving
+  return { ...commonDetail(connection, row), task, serving, inputs, outputs }
+}
+
+/** A dataset's row with its aliases. @throws RegistryError KIND_MISMATCH for a model */
+export function datasetDetailOf (connection: Connection, row: VersionRow): DatasetDetail {
+  const dataset = datasetOf(row)
+  return { kind: 'dataset', ...commonDetail(connection, row), dataset }
+}
+
+function commonDetail (connection: Connection, row: VersionRow): CommonDetail {
   const names = connection.select({ alias: aliases.alias }).from(aliases)
     .where(and(eq(aliases.model, row.model), eq(aliases.version, row.version))).orderBy(asc(aliases.alias)).all()
   return {
@@ -94,16 +146,12 @@ export function detailOf (connection: Connection, row: VersionRow): VersionDetai
     digest: row.digest,
     sizeBytes: row.sizeBytes,
     createdAt: row.createdAt,
-    aliases: names.map(({ alias }) => alias),
-    task: row.serving.task,
-    serving: row.serving,
-    inputs: row.serving.inputs,
-    outputs: row.serving.outputs
+    aliases: names.map(({ alias }) => alias)
   }
 }
 
-/** Every model with its versions and aliases, sorted by name; removed versions only when asked for. */
-export function listModels (connection: Connection, withRemoved = false): ModelSummary[] {
+/** Every name of a kind with its versions and aliases, sorted; removed versions only when asked for. */
+export function listModels (connection: Connection, withRemoved = false, kind: Kind = 'model'): ModelSummary[] {
   const models = new Map<string, ModelSummary>()
   const rows = connection.select({
     model: versions.model,
@@ -111,7 +159,7 @@ export function listModels (connection: Connection, withRemoved = false): ModelS
     digest: versions.digest,
     createdAt: versions.createdAt,
     removed: tombstones
-  }).from(versions).leftJoin(tombstones, ofVersion).where(withRemoved ? undefined : isNull(tombstones.at))
+  }).from(versions).leftJoin(tombstones, ofVersion).where(and(eq(versions.kind, kind), withRemoved ? undefined : isNull(tombstones.at)))
     .orderBy(asc(versions.model), asc(versions.createdAt), asc(versions.version)).all()
   for (const { model, removed, ...version } of rows) {
     const summary = models.get(model) ?? { name: model, versions: [], aliases: {} }

@@ -5,18 +5,22 @@ import { RegistryError } from '../errors.js'
 
 const FAULTS_MAX = 50
 
-/** @throws RegistryError SERVING_INVALID */
-export function parseJson (text: string): unknown {
+/** Documents that people may write by hand, and how it is called when one of them is wrong. */
+const CODES = { 'serving.json': 'SERVING_INVALID', 'dataset.json': 'DATASET_INVALID' } as const
+type DocumentName = keyof typeof CODES
+
+/** @throws RegistryError SERVING_INVALID, DATASET_INVALID */
+export function parseJson (text: string, name: DocumentName = 'serving.json'): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw new RegistryError('SERVING_INVALID', `serving.json is not JSON: ${(error as Error).message}`, { cause: error })
+    throw new RegistryError(CODES[name], `${name} is not JSON: ${(error as Error).message}`, { cause: error })
   }
 }
 
-/** Throws one error that lists every fault. @throws RegistryError SERVING_INVALID */
-export function refuseFaults (faults: readonly string[]): void {
-  if (faults.length > 0) throw new RegistryError('SERVING_INVALID', `serving.json: ${faults.join('; ')}`)
+/** Throws one error that lists every fault. @throws RegistryError SERVING_INVALID, DATASET_INVALID */
+export function refuseFaults (faults: readonly string[], name: DocumentName = 'serving.json'): void {
+  if (faults.length > 0) throw new RegistryError(CODES[name], `${name}: ${faults.join('; ')}`)
 }
 
 /** What of a document a schema does not allow: one sentence per path, at most {@link FAULTS_MAX}. */
