@@ -1,4 +1,4 @@
-import { and, desc, eq, isNull } from 'drizzle-orm'
+import { and, asc, desc, eq, isNull, ne } from 'drizzle-orm'
 import type { Actor, AuditStore } from './audit.js'
 import type { Connection } from './database.js'
 import { RegistryError } from './errors.js'
@@ -14,6 +14,19 @@ export interface AliasRequest extends Actor {
   readonly allowSignatureChange?: boolean
   /** What the caller believes the alias points to; when it does not, nothing moves. */
   readonly expected?: string | null
+  /** Set on purpose without proof that the version can be served; recorded as such. */
+  readonly isForced?: boolean
+  /** Only tells whether it would move, or be refused. */
+  readonly isDryRun?: boolean
+}
+
+export interface AliasRemoval extends Actor {
+  readonly name: string
+  readonly alias: string
+  readonly expected?: string
+  /** Without it the champion, which answers, is not removed. */
+  readonly isForced?: boolean
+  readonly isDryRun?: boolean
 }
 
 export interface AliasMove extends Actor {
@@ -22,13 +35,18 @@ export interface AliasMove extends Actor {
   readonly version: string
   readonly expected: string | null
   readonly at: number
+  readonly isForced?: boolean
 }
 
 export interface AliasHistoryEntry extends Actor {
-  readonly version: string
+  /** Null when the alias was removed. */
+  readonly version: string | null
   readonly previous: string | null
   readonly at: number
 }
+
+/** In the history, the version of an alias that was removed: no version is called so. */
+const REMOVED = ''
 
 /** Movable names for versions. Every method takes the connection, so that it joins the caller's transaction. */
 export class AliasStore {
@@ -80,12 +98,48 @@ export class AliasStore {
         if (differences.length > 0) throw signatureChanged(model, version, differences)
       }
     }
-    this.move(connection, { model, alias, version, expected: current, actor, reason, at })
+    if (request.isDryRun === true) return true
+    const isForced = request.isForced === true && alias === CHAMPION
+    this.move(connection, { model, alias, version, expected: current, actor, reason, at, isForced })
     return true
   }
 
+  /**
+   * Takes an alias away; its history stays. Gives the version it pointed to.
+   * @throws RegistryError INVALID_ALIAS, MODEL_NOT_FOUND, ALIAS_NOT_FOUND, ALIAS_CONFLICT, ALIAS_LOCKED
+   */
+  remove (connection: Connection, request: AliasRemoval, at: number): string {
+    const { name: model, alias, actor, reason, isForced = false } = request
+    checkAlias(alias)
+    const current = this.require(connection, model, alias)
+    if (request.expected !== undefined && request.expected !== current) {
+      throw conflict(model, alias, request.expected, current)
+    }
+    if (alias === CHAMPION) {
+      this.#refuseWhileOnTrial(connection, model)
+      if (!isForced) {
+        throw new RegistryError('ALIAS_LOCKED', `without its ${CHAMPION} ${quote(model)} is only called by version; ` +
+          'move the alias, or force its removal')
+      }
+    }
+    if (request.isDryRun === true) return current
+    connection.delete(aliases).where(and(eq(aliases.model, model), eq(aliases.alias, alias))).run()
+    connection.insert(aliasHistory).values({ model, alias, version: REMOVED, previous: current, at, actor, reason })
+      .run()
+    const details = { previous: current, ...isForced ? { forced: true } : {} }
+    this.#audit.append({ at, actor, action: 'alias.remove', subject: `${model}@${alias}`, reason, details }, connection)
+    return current
+  }
+
+  /** The aliases of a model, by name. @throws RegistryError MODEL_NOT_FOUND */
+  list (connection: Connection, model: string): Array<{ alias: string, version: string, updatedAt: number }> {
+    requireModel(connection, model)
+    return connection.select({ alias: aliases.alias, version: aliases.version, updatedAt: aliases.updatedAt })
+      .from(aliases).where(eq(aliases.model, model)).orderBy(asc(aliases.alias)).all()
+  }
+
   /** Compare-and-set with history and audit, without the guards of `set`. @throws RegistryError ALIAS_CONFLICT */
-  move (connection: Connection, { model, alias, version, expected, actor, reason, at }: AliasMove): void {
+  move (connection: Connection, { model, alias, version, expected, actor, reason, at, isForced }: AliasMove): void {
     const changed = expected === null
       ? connection.insert(aliases).values({ model, alias, version, updatedAt: at }).onConflictDoNothing().run().changes
       : connection.update(aliases).set({ version, updatedAt: at })
@@ -93,7 +147,12 @@ export class AliasStore {
     if (changed !== 1) throw conflict(model, alias, expected, this.read(connection, model, alias))
     connection.insert(aliasHistory).values({ model, alias, version, previous: expected, at, actor, reason }).run()
     this.#audit.append({
-      at, actor, action: 'alias.set', subject: `${model}@${alias}`, reason, details: { version, previous: expected }
+      at,
+      actor,
+      action: 'alias.set',
+      subject: `${model}@${alias}`,
+      reason,
+      details: { version, previous: expected, ...isForced === true ? { forced: true } : {} }
     }, connection)
   }
 
@@ -107,13 +166,18 @@ export class AliasStore {
       reason: aliasHistory.reason
     }).from(aliasHistory).where(and(eq(aliasHistory.model, model), eq(aliasHistory.alias, alias)))
       .orderBy(desc(aliasHistory.id)).all()
+      .map((entry) => ({ ...entry, version: entry.version === REMOVED ? null : entry.version }))
   }
 
-  /** What the alias pointed to before its present version; null when it never moved. */
+  /** The last different version that the alias pointed to before its present one; null when there is none. */
   previous (connection: Connection, model: string, alias: string): string | null {
-    return connection.select({ previous: aliasHistory.previous }).from(aliasHistory)
-      .where(and(eq(aliasHistory.model, model), eq(aliasHistory.alias, alias)))
-      .orderBy(desc(aliasHistory.id)).limit(1).get()?.previous ?? null
+    const current = this.read(connection, model, alias)
+    return connection.select({ version: aliasHistory.version }).from(aliasHistory)
+      .where(and(
+        eq(aliasHistory.model, model), eq(aliasHistory.alias, alias), ne(aliasHistory.version, REMOVED),
+        current === null ? undefined : ne(aliasHistory.version, current)
+      ))
+      .orderBy(desc(aliasHistory.id)).limit(1).get()?.version ?? null
   }
 
   #refuseWhileOnTrial (connection: Connection, model: string): void {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { addAlias } from './commands/alias.js'
+import { addAlias, addTag } from './commands/alias.js'
 import type { RegistryCommandsContext } from './commands/context.js'
 import { addFsck } from './commands/fsck.js'
 import { addGc } from './commands/gc.js'
@@ -14,6 +14,7 @@ import { addSigningCommands } from './signing/commands.js'
  * have a `--version` option of its own, which would swallow the one of publish.
  */
 export function addRegistryCommands (program: Command, context: RegistryCommandsContext): void {
-  for (const add of [addPublish, addModels, addShow, addAlias, addVerify, addFsck, addGc, addRm]) add(program, context)
+  const all = [addPublish, addModels, addShow, addAlias, addTag, addVerify, addFsck, addGc, addRm]
+  for (const add of all) add(program, context)
   addSigningCommands(program, context)
 }

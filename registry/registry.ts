@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { AliasStore, type AliasHistoryEntry, type AliasRequest } from './aliases.js'
+import { AliasStore, type AliasHistoryEntry, type AliasRemoval, type AliasRequest } from './aliases.js'
 import { AuditStore } from './audit.js'
 import { dataVersion, inTransaction, openDatabase, withLock, type Database } from './database.js'
 import type { Kind } from './datasets/words.js'
@@ -12,8 +12,10 @@ import { deriveIndex, withoutEntries } from './layout-index.js'
 import { Layout } from './layout.js'
 import { MaterialiseCache, type Materialised } from './materialise.js'
 import { CHAMPION, parseReference } from './names.js'
+import { isProofNeeded, proveFit } from './proof.js'
 import { publish, type PublishRequest, type PublishResult } from './publish.js'
 import { RolloutStore } from './rollouts/store.js'
+import type { Prove } from './running.js'
 import type { SignaturePolicy } from './signing/policies.js'
 import { TrustStore } from './signing/policy.js'
 import { Signing } from './signing/signing.js'
@@ -211,7 +213,29 @@ export class Registry {
   setAlias (request: AliasRequest): void {
     const { database } = this.#parts
     const isMoved = inTransaction(database, (connection) => this.#aliases.set(connection, request, this.#now()))
-    if (isMoved) this.#refreshIndex()
+    if (isMoved && request.isDryRun !== true) this.#refreshIndex()
+  }
+
+  /** As `setAlias`, but `champion` moves only to a version that `prove` finds fit, unless it is forced. */
+  async moveAlias (request: AliasRequest, prove: Prove): Promise<void> {
+    if (isProofNeeded(request, this.alias(request.name, request.alias))) {
+      this.setAlias({ ...request, isDryRun: true })
+      await proveFit(request, async () => await this.materialise(request.name, request.version), prove)
+    }
+    this.setAlias(request)
+  }
+
+  /** Takes an alias away. For the refusals see `AliasStore.remove`. */
+  removeAlias (request: AliasRemoval): string {
+    const { database } = this.#parts
+    const previous = inTransaction(database, (connection) => this.#aliases.remove(connection, request, this.#now()))
+    if (request.isDryRun !== true) this.#refreshIndex()
+    return previous
+  }
+
+  /** The aliases of a model, by name. @throws RegistryError MODEL_NOT_FOUND */
+  aliasesOf (name: string): Array<{ alias: string, version: string, updatedAt: number }> {
+    return this.#aliases.list(this.#parts.database, name)
   }
 
   /** Newest first. */

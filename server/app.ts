@@ -6,6 +6,7 @@ import type { Fleet } from './fleet.js'
 import type { Inference } from './inference.js'
 import type { Log } from './log.js'
 import type { Metrics } from './metrics.js'
+import { MODEL_RUNS } from './model-runs.js'
 import { requestId } from './request-id.js'
 import type { RolloutController } from './rollouts/controller.js'
 import { feedbackRoutes } from './routes/feedback.js'
@@ -45,7 +46,7 @@ export async function buildApp (deps: Dependencies): Promise<FastifyInstance> {
   await app.register(healthRoutes, { fleet, metrics })
   await app.register(oipRoutes, { prefix: '/v2', inference, fleet, version, ...descriptions(registry) })
   await app.register(feedbackRoutes, { traffic, controller, metrics })
-  await app.register(modelRoutes, { prefix: '/api/models', registry, fleet })
+  await app.register(modelRoutes, { prefix: '/api/models', registry, fleet, prove: MODEL_RUNS.prove })
   await app.register(rolloutRoutes, { prefix: '/api/rollouts', registry, controller })
   app.get('/api/openapi.json', { schema: { hide: true } }, () => app.swagger())
   return app

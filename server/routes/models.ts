@@ -1,5 +1,6 @@
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
 import type { Registry } from '../../registry/registry.js'
+import type { Prove } from '../../registry/running.js'
 import type { Fleet } from '../fleet.js'
 import { handOf, type Named } from './hand.js'
 
@@ -38,17 +39,24 @@ const VersionView = Type.Object({
 const AliasBody = Type.Object({
   version: Type.String({ minLength: 1, maxLength: 128 }),
   reason: Type.String({ minLength: 1, maxLength: 1_024 }),
-  allowSignatureChange: Type.Optional(Type.Boolean())
+  allowSignatureChange: Type.Optional(Type.Boolean()),
+  /** What the caller believes the alias points to; null for nothing. */
+  expected: Type.Optional(Type.Union([Type.String({ minLength: 1, maxLength: 128 }), Type.Null()])),
+  /** Makes a version champion that was not proven to load and to pass its golden examples. */
+  force: Type.Optional(Type.Boolean())
 }, { additionalProperties: false })
 
 const AliasHistory = Type.Array(Type.Object({
-  version: Text, previous: Type.Union([Text, Type.Null()]), at: Type.Number(), actor: Text, reason: Text
+  version: Type.Union([Text, Type.Null()]), previous: Type.Union([Text, Type.Null()]),
+  at: Type.Number(),
+  actor: Text,
+  reason: Text
 }))
 
-export interface ModelRoutesOptions { readonly registry: Registry, readonly fleet: Fleet }
+export interface ModelRoutesOptions { readonly registry: Registry, readonly fleet: Fleet, readonly prove: Prove }
 
 /** Models, versions and aliases, with the state of what is loaded. */
-export const modelRoutes: FastifyPluginAsyncTypebox<ModelRoutesOptions> = async (app, { registry, fleet }) => {
+export const modelRoutes: FastifyPluginAsyncTypebox<ModelRoutesOptions> = async (app, { registry, fleet, prove }) => {
   const withState = (model: ReturnType<Registry['models']>[number]) => ({
     ...model,
     serving: fleet.snapshot().models.get(model.name)?.champion?.version ?? null,
@@ -75,8 +83,8 @@ export const modelRoutes: FastifyPluginAsyncTypebox<ModelRoutesOptions> = async 
     schema: { params: Type.Object({ name: Name, alias: Name }), body: AliasBody, response: { 200: AliasHistory } }
   }, async (request) => {
     const { name, alias } = request.params
-    const { version, reason, allowSignatureChange = false } = request.body
-    registry.setAlias({ name, alias, version, ...handOf(request as Named, { reason }), allowSignatureChange })
+    const { reason, force: isForced = false, ...move } = request.body
+    await registry.moveAlias({ name, alias, ...move, isForced, ...handOf(request as Named, { reason }) }, prove)
     fleet.sync()
     return registry.aliasHistory(name, alias)
   })

@@ -113,6 +113,80 @@ describe('the champion', () => {
   })
 })
 
+describe('a champion by hand', () => {
+  const unfit = async () => { throw new Error('golden example 0 differs') }
+
+  it('is proven before it moves, by the files that were verified', async () => {
+    const { registry } = await withVersions('1', '2')
+    const proven: unknown[] = []
+
+    await registry.moveAlias(move('2'), async ({ name, version, directory }) => {
+      proven.push([name, version, readFileSync(join(directory, 'model.onnx'), 'utf8') === modelBytes('m:2')])
+      return []
+    })
+
+    expect(proven).toEqual([['m', '2', true]])
+    expect(registry.alias('m', 'champion')).toBe('2')
+  })
+
+  it('stays where it is when the version is unfit, unless forced, which the audit trail tells', async () => {
+    const { registry } = await withVersions('1', '2')
+
+    await expect(registry.moveAlias(move('2'), unfit)).rejects.toMatchObject({ code: 'VERSION_UNFIT', message: expect.stringContaining('golden example 0 differs') })
+    const refused = registry.alias('m', 'champion')
+    await registry.moveAlias(move('2', { isForced: true }), unfit)
+
+    expect([refused, registry.alias('m', 'champion')]).toEqual(['1', '2'])
+    expect(registry.audit().list({ subject: 'm@champion', limit: 1 })).toMatchObject([{ reason: 'because', details: { version: '2', previous: '1', forced: true } }])
+  })
+
+  it('needs no proof for other aliases, for the same version, or when it is refused anyway', async () => {
+    const { registry } = await withVersions('1', '2')
+    await registry.moveAlias(move('2', { alias: 'blue' }), unfit)
+    await registry.moveAlias(move('1'), unfit)
+    await expect(registry.moveAlias(move('2', { expected: '3' }), unfit)).rejects.toMatchObject({ code: 'ALIAS_CONFLICT' })
+  })
+
+  it('is only planned by a dry run, with every check', async () => {
+    const { registry } = await withVersions('1', '2')
+    const entries = registry.audit().list().length
+
+    await registry.moveAlias(move('2', { isDryRun: true }), async () => [])
+    await expect(registry.moveAlias(move('2', { isDryRun: true }), unfit)).rejects.toMatchObject({ code: 'VERSION_UNFIT' })
+    registry.removeAlias({ name: 'm', alias: 'champion', ...BY, isForced: true, isDryRun: true })
+
+    expect([registry.alias('m', 'champion'), registry.audit().list().length]).toEqual(['1', entries])
+  })
+})
+
+describe('an alias that is removed', () => {
+  it('is gone from the listing and index.json, and stays in history and audit', async () => {
+    const { registry, dataDir } = await withVersions('1')
+    registry.setAlias(move('1', { alias: 'blue' }))
+
+    expect(registry.removeAlias({ name: 'm', alias: 'blue', ...BY, expected: '1' })).toBe('1')
+
+    expect(registry.aliasesOf('m')).toMatchObject([{ alias: 'champion', version: '1' }])
+    expect(readFileSync(join(dataDir, 'registry', 'index.json'), 'utf8')).not.toContain('m:blue')
+    expect(registry.aliasHistory('m', 'blue')).toMatchObject([{ version: null, previous: '1', ...BY }, { version: '1', previous: null }])
+    expect(registry.audit().list({ limit: 1 })).toMatchObject([{ action: 'alias.remove', subject: 'm@blue', details: { previous: '1' } }])
+    expect(() => registry.removeAlias({ name: 'm', alias: 'blue', ...BY })).toThrow(expect.objectContaining({ code: 'ALIAS_NOT_FOUND' }))
+  })
+
+  it('is refused when it moved meanwhile, and for the champion unless forced', async () => {
+    const { registry } = await withVersions('1', '2')
+    const champion = { name: 'm', alias: 'champion', ...BY }
+    expect(() => registry.removeAlias({ ...champion, expected: '2', isForced: true })).toThrow(expect.objectContaining({ code: 'ALIAS_CONFLICT' }))
+    expect(() => registry.removeAlias(champion)).toThrow(expect.objectContaining({ code: 'ALIAS_LOCKED' }))
+
+    registry.removeAlias({ ...champion, isForced: true })
+
+    expect([registry.alias('m', 'champion'), registry.previousChampion('m')]).toEqual([null, '1'])
+    registry.setAlias(move('2', { expected: null }))
+    expect(registry.previousChampion('m')).toBe('1')
+  })
+})
+
 describe('looking models up', () => {
   it('lists models by name, versions in order of publishing', async () => {
     const { registry, tick } = openRegistry()

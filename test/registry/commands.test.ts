@@ -171,6 +171,34 @@ describe('gauntlet alias set', () => {
   })
 })
 
+describe('gauntlet alias', () => {
+  it('moves only from where it is expected, and plans without moving', async () => {
+    const { run, publish } = commandLine()
+    await publish('1', '--alias', 'champion')
+    const set = async (...words: string[]) => await run('alias', 'set', 'm', 'blue', '1', '--reason', 'r', ...words)
+
+    expect((await set('--expect', 'none', '--dry-run')).text).toBe('m@blue would be 1')
+    expect((await set('--expect', 'none')).text).toBe('m@blue is now 1')
+    await expect(set('--expect', 'none')).rejects.toMatchObject({ code: 'ALIAS_CONFLICT' })
+    await expect(set('--expect', '9')).rejects.toMatchObject({ code: 'ALIAS_CONFLICT' })
+  })
+
+  it('is removed and listed, with who, when and why', async () => {
+    const { run, publish } = commandLine()
+    await publish('1', '--alias', 'champion', '--reason', 'first')
+    await run('tag', 'm', 'blue', 'green', '--reason', 'colours')
+    const rm = async (...words: string[]) => (await run('alias', 'rm', 'm', ...words)).text
+
+    expect([await rm('blue', '--reason', 'old', '--dry-run'), await rm('blue', '--reason', 'old')]).toEqual(['m@blue would be removed (was 1)', 'm@blue is removed (was 1)'])
+    await expect(rm('champion', '--reason', 'r')).rejects.toMatchObject({ code: 'ALIAS_LOCKED' })
+    expect((await run('alias', 'list', 'm')).text.split('\n').map((line) => line.split(/ +/).slice(0, 2))).toEqual([['ALIAS', 'VERSION'], ['champion', '1'], ['green', '1']])
+    expect((await run('alias', 'history', 'm', 'blue')).text.split('\n').map((line) => line.split(/ +/).slice(1))).toEqual([
+      ['VERSION', 'BEFORE', 'WHO', 'WHY'], ['(removed)', '1', 'ann', 'old'], ['1', '-', 'ann', 'colours']
+    ])
+    await expect(run('alias', 'history', 'm', 'red')).rejects.toMatchObject({ code: 'ALIAS_NOT_FOUND' })
+  })
+})
+
 describe('gauntlet verify', () => {
   it('prints every blob, and throws after printing when one is damaged', async () => {
     const { run, publish, dataDir } = commandLine()
