@@ -1,8 +1,9 @@
 import { Type, type Static } from 'typebox'
 import { Value } from 'typebox/value'
 import { digestOf } from './blobs.js'
+import type { DatasetDocument } from './datasets/document.js'
 import { RegistryError } from './errors.js'
-import { mediaTypeOf, pathsFault } from './paths.js'
+import { DATASET_MEDIA_TYPE, mediaTypeOf, pathsFault } from './paths.js'
 import type { Provenance } from './provenance.js'
 import type { Serving } from './serving.js'
 
@@ -11,6 +12,7 @@ export const ARTIFACT_TYPE = 'application/vnd.cncf.model.manifest.v1+json'
 const CONFIG_MEDIA_TYPE = 'application/vnd.cncf.model.config.v1+json'
 const FILEPATH = 'org.cncf.model.filepath'
 const TASK = 'io.gauntlet.task'
+const DATASET_ROLE = 'io.gauntlet.dataset.role'
 
 const Digest = Type.String({ pattern: '^sha256:[0-9a-f]{64}$' })
 const Size = Type.Integer({ minimum: 0 })
@@ -41,18 +43,19 @@ export interface Manifest {
 }
 
 /** What a version's digest depends on. No wall clock: the same inputs give the same bytes. */
-export interface ManifestSource {
+interface CommonSource {
   readonly name: string
   readonly version: string
   readonly layers: readonly Layer[]
-  readonly serving: Serving
   /** Seconds since the epoch (SOURCE_DATE_EPOCH); without it the documents carry no time at all. */
   readonly sourceDateEpoch?: number
   readonly provenance?: Provenance
 }
+export interface ManifestSource extends CommonSource { readonly serving: Serving }
+export interface DatasetManifestSource extends CommonSource { readonly dataset: DatasetDocument }
 
 /** The ModelPack manifest and config of a version as canonical bytes. Pure. */
-export function buildManifest (source: ManifestSource): { manifest: Buffer, config: Buffer } {
+export function buildManifest (source: ManifestSource | DatasetManifestSource): { manifest: Buffer, config: Buffer } {
   const layers = [...source.layers].sort((a, b) => (a.path < b.path ? -1 : 1))
   const config = Buffer.from(canonicalJson(configDocument(source, layers)))
   const created = createdAt(source)
@@ -62,7 +65,7 @@ export function buildManifest (source: ManifestSource): { manifest: Buffer, conf
     artifactType: ARTIFACT_TYPE,
     config: { mediaType: CONFIG_MEDIA_TYPE, digest: digestOf(config), size: config.length },
     layers: layers.map((layer) => ({
-      mediaType: mediaTypeOf(layer.path),
+      mediaType: 'serving' in source ? mediaTypeOf(layer.path) : DATASET_MEDIA_TYPE,
       digest: layer.digest,
       size: layer.sizeBytes,
       annotations: { [FILEPATH]: layer.path }
@@ -70,7 +73,7 @@ export function buildManifest (source: ManifestSource): { manifest: Buffer, conf
     annotations: {
       'org.opencontainers.image.title': source.name,
       'org.opencontainers.image.version': source.version,
-      [TASK]: source.serving.task,
+      ...('serving' in source ? { [TASK]: source.serving.task } : { [DATASET_ROLE]: source.dataset.role }),
       ...(created === undefined ? {} : { 'org.opencontainers.image.created': created }),
       ...provenanceAnnotations(source)
     }
@@ -101,9 +104,7 @@ export function canonicalJson (value: unknown): string {
 }
 
 /** The ModelPack config; its schema is closed at every level, so what is ours stands in serving.json. */
-function configDocument (source: ManifestSource, layers: readonly Layer[]): unknown {
-  const isText = source.serving.task !== 'tensor'
-  const isEmbedding = source.serving.task === 'feature-extraction'
+function configDocument (source: ManifestSource | DatasetManifestSource, layers: readonly Layer[]): unknown {
   return {
     descriptor: {
       name: source.name,
@@ -113,15 +114,21 @@ function configDocument (source: ManifestSource, layers: readonly Layer[]): unkn
       revision: source.provenance?.revision,
       licenses: source.provenance?.licenses
     },
-    config: {
-      format: 'onnx',
-      capabilities: { inputTypes: [isText ? 'text' : 'other'], outputTypes: [isEmbedding ? 'embedding' : 'other'] }
-    },
+    config: 'serving' in source ? modelConfig(source.serving) : {},
     modelfs: { type: 'layers', diffIds: layers.map(({ digest }) => digest) }
   }
 }
 
-function provenanceAnnotations ({ provenance = {} }: ManifestSource): Record<string, string> {
+function modelConfig ({ task }: Serving): unknown {
+  const isText = task !== 'tensor'
+  const isEmbedding = task === 'feature-extraction'
+  return {
+    format: 'onnx',
+    capabilities: { inputTypes: [isText ? 'text' : 'other'], outputTypes: [isEmbedding ? 'embedding' : 'other'] }
+  }
+}
+
+function provenanceAnnotations ({ provenance = {} }: CommonSource): Record<string, string> {
   const { sourceUrl, revision, licenses } = provenance
   return {
     ...(sourceUrl === undefined ? {} : { 'org.opencontainers.image.source': sourceUrl }),
@@ -130,7 +137,7 @@ function provenanceAnnotations ({ provenance = {} }: ManifestSource): Record<str
   }
 }
 
-function createdAt ({ sourceDateEpoch }: ManifestSource): string | undefined {
+function createdAt ({ sourceDateEpoch }: CommonSource): string | undefined {
   return sourceDateEpoch === undefined ? undefined : new Date(sourceDateEpoch * 1000).toISOString()
 }
 

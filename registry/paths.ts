@@ -94,6 +94,9 @@ export function refuseUnsafeFormat (path: string, head: Buffer): void {
     'export the model to ONNX and keep such files out of the folder')
 }
 
+/** The ModelPack media type of every layer of a dataset. */
+export const DATASET_MEDIA_TYPE = 'application/vnd.cncf.model.dataset.v1.raw'
+
 /** The ModelPack media type of a layer, by the kind of file. */
 export function mediaTypeOf (path: string): string {
   const name = path.slice(path.lastIndexOf('/') + 1)

@@ -89,7 +89,8 @@ export function recordDataset (
 }
 
 function recordRow (
-  connection: Connection, context: RecordContext, request: RecordRequest, built: Built | BuiltDataset, action: string
+  connection: Connection, context: RecordContext, request: RecordRequest, built: Built | BuiltDataset,
+  action: string
 ): Recorded['status'] {
   const { name: model, version, actor } = request
   const reason = request.reason ?? 'published'
@@ -126,7 +127,9 @@ function columnsOf (built: Built | BuiltDataset): Omit<VersionRow, 'model' | 've
   return { digest, manifestBytes, sizeBytes, ...document }
 }
 
-function refuseConflict (existing: VersionRow | null, { digest }: BuiltVersion, { name, version }: RecordRequest): void {
+function refuseConflict (
+  existing: VersionRow | null, { digest }: BuiltVersion, { name, version }: RecordRequest
+): void {
   if (existing === null || existing.digest === digest) return
   throw new RegistryError('VERSION_CONFLICT',
     `version ${quote(version)} of ${quote(name)} exists with digest ${existing.digest} and is immutable; ` +

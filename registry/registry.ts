@@ -26,8 +26,8 @@ import { TemporaryDirectories } from './temporary.js'
 import { TombstoneStore, type RemoveRequest } from './tombstones.js'
 import { verifyVersion, type Verification } from './verify.js'
 import {
-  datasetDetailOf, detailOf, kindOf, listModels, requireModel, requireVersion, servingOf, type DatasetDetail, type ModelSummary,
-  type VersionDetail
+  datasetDetailOf, detailOf, kindOf, listModels, requireModel, requireVersion, servingOf, type DatasetDetail,
+  type ModelSummary, type VersionDetail
 } from './versions.js'
 
 /** Opening includes migrations, which may take a while; writing index.json does not. */

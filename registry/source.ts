@@ -1,5 +1,5 @@
 import { constants, lstat, open, readdir, readFile, realpath, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { chooseVariant, type Dtype } from './dtype.js'
 import { RegistryError } from './errors.js'
 import { excluding } from './exclude.js'
@@ -66,6 +66,25 @@ export async function scanSource (
   return { files, modelFile, omitted }
 }
 
+/**
+ * The files of a folder, or one file under its own name, whatever they are, but for what runs code.
+ * @throws RegistryError SOURCE_NOT_FOUND, or SOURCE_INVALID naming the file and what is wrong with it
+ */
+export async function scanFiles (
+  path: string, limits: SourceLimits, { exclude = [] }: Pick<SourceSelection, 'exclude'>, label = path
+): Promise<Pick<Source, 'files' | 'omitted'>> {
+  const root = await rootOf(path, label)
+  const found = await stat(root)
+  const { files, excluded } = found.isFile()
+    ? { files: [{ path: basename(path), location: root, sizeBytes: found.size }], excluded: [] }
+    : await walk(root, label, limits, excluding(exclude))
+  const fault = pathsFault(files.map((file) => file.path))
+  if (fault !== null) throw new RegistryError('SOURCE_INVALID', `${fault}; rename it`)
+  for (const file of files) refuseUnsafeFormat(file.path, await headOf(file.location))
+  checkBounds(label, files, limits)
+  return { files: files.sort((a, b) => (a.path < b.path ? -1 : 1)), omitted: excluded.sort() }
+}
+
 function singleFile (file: SourceFile, { dtype, exclude = [] }: SourceSelection, label: string): Source {
   if (exclude.length === 0 && (dtype === undefined || dtype === 'auto')) {
     return { files: [file], modelFile: file.path, omitted: [] }
@@ -127,13 +146,14 @@ async function rootOf (path: string, label: string): Promise<string> {
     if (code !== 'ENOENT' && code !== 'ENOTDIR') throw unreadable(label, error)
     throw new RegistryError('SOURCE_NOT_FOUND', `there is no file or folder ${quote(label)}`, { cause: error })
   }
-  throw new RegistryError('SOURCE_INVALID', `${quote(label)} must be an .onnx file or a folder`)
+  throw new RegistryError('SOURCE_INVALID', `${quote(label)} must be a file or a folder`)
 }
 
 function modelNameOf (path: string): string {
   if (path.endsWith('.onnx')) return MODEL_FILES[0]
   refuseUnsafeFormat(path, Buffer.alloc(0))
-  throw new RegistryError('SOURCE_INVALID', `${quote(path)} must be an .onnx file or a folder that has a model.onnx`)
+  throw new RegistryError('SOURCE_INVALID', `${quote(path)} must be an .onnx file or a folder that has a model.onnx; ` +
+    'rows and documents are published with --kind dataset')
 }
 
 async function walk (

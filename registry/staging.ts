@@ -1,15 +1,16 @@
 import { chmod, mkdir, readFile, realpath, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { copyHashed, digestOf, writeDurably } from './blobs.js'
+import { DATASET_FILE } from './datasets/words.js'
 import { RegistryError } from './errors.js'
 import type { Layout } from './layout.js'
-import { buildManifest, canonicalJson, type Layer, type ManifestSource } from './manifest.js'
+import { buildManifest, canonicalJson, type DatasetManifestSource, type Layer, type ManifestSource } from './manifest.js'
 import { quote } from './names.js'
 import { parseServingDraft, type ServingDraft } from './serving.js'
 import { SERVING_FILE, type SourceFile } from './source.js'
 
 /** What a manifest is about, without its files. */
-type Named = Omit<ManifestSource, 'layers'>
+type Named = Omit<ManifestSource, 'layers'> | Omit<DatasetManifestSource, 'layers'>
 
 /** A manifest whose blobs are all on disk. */
 export interface Stored {
@@ -52,19 +53,19 @@ export async function readDraft (folder: string, files: readonly SourceFile[]): 
 }
 
 /**
- * Moves the files of `folder` to their digests, with serving.json as it was completed, then config and manifest: a
- * manifest never precedes what it names. The caller holds the storage lock.
+ * Moves the files of `folder` to their digests, with serving.json or dataset.json as it was completed, then config and
+ * manifest: a manifest never precedes what it names. The caller holds the storage lock.
  */
 export async function storeBlobs (layout: Layout, { stage, folder, layers, named }: {
   stage: string, folder: string, layers: readonly Layer[], named: Named
 }): Promise<Stored> {
-  const servingBytes = Buffer.from(canonicalJson(named.serving))
-  const servingFile = join(folder, SERVING_FILE)
-  await removeReadOnly(servingFile)
-  await writeDurably(servingFile, servingBytes)
+  const [path, document] = 'serving' in named ? [SERVING_FILE, named.serving] : [DATASET_FILE, named.dataset]
+  const bytes = Buffer.from(canonicalJson(document))
+  await removeReadOnly(join(folder, path))
+  await writeDurably(join(folder, path), bytes)
   const all = [
-    ...layers.filter(({ path }) => path !== SERVING_FILE),
-    { path: SERVING_FILE, digest: digestOf(servingBytes), sizeBytes: servingBytes.length }
+    ...layers.filter((layer) => layer.path !== path),
+    { path, digest: digestOf(bytes), sizeBytes: bytes.length }
   ]
   for (const layer of all) await layout.adopt(join(folder, layer.path), layer.digest)
   const { manifest, config } = buildManifest({ ...named, layers: all })

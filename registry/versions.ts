@@ -159,7 +159,8 @@ export function listModels (connection: Connection, withRemoved = false, kind: K
     digest: versions.digest,
     createdAt: versions.createdAt,
     removed: tombstones
-  }).from(versions).leftJoin(tombstones, ofVersion).where(and(eq(versions.kind, kind), withRemoved ? undefined : isNull(tombstones.at)))
+  }).from(versions).leftJoin(tombstones, ofVersion)
+    .where(and(eq(versions.kind, kind), withRemoved ? undefined : isNull(tombstones.at)))
     .orderBy(asc(versions.model), asc(versions.createdAt), asc(versions.version)).all()
   for (const { model, removed, ...version } of rows) {
     const summary = models.get(model) ?? { name: model, versions: [], aliases: {} }
