@@ -19,19 +19,27 @@ export interface ModelFiles {
   /** Of sentence-transformers: 1_Pooling/config.json and modules.json. */
   readonly pooling: Pooling | null
   readonly normalize: boolean | null
+  /** Whether there is a modules.json. */
+  readonly isSentenceTransformer: boolean
+  /** The first of its modules that is none of ours; null when there is none. */
+  readonly unknownModule: string | null
 }
+
+/** The modules of sentence-transformers that a host applies itself, or that the graph is. */
+const KNOWN_MODULES = /(^|\.)(Transformer|Pooling|Normalize)$/
 
 /** Reads what stands beside a model; absent files leave their part empty. @throws Error when one is not JSON */
 export function readModelFiles (directory: string): ModelFiles {
   const pooling = readJson(join(directory, '1_Pooling', 'config.json'))
-  const modules = readJson(join(directory, 'modules.json'))
+  const modules: unknown = readJson(join(directory, 'modules.json'))
+  const types = Array.isArray(modules) ? modules.map((module: { type?: unknown } | null) => String(module?.type)) : null
   return {
     hasTokenizer: existsSync(join(directory, 'tokenizer.json')),
     config: parseConfig(readJson(join(directory, 'config.json')) ?? {}),
     pooling: pooling === null ? null : parsePooling(pooling),
-    normalize: Array.isArray(modules)
-      ? modules.some((module: { type?: unknown }) => String(module.type).endsWith('Normalize'))
-      : null
+    normalize: types === null ? null : types.some((type) => type.endsWith('Normalize')),
+    isSentenceTransformer: types !== null,
+    unknownModule: types?.find((type) => !KNOWN_MODULES.test(type)) ?? null
   }
 }
 

@@ -47,9 +47,10 @@ export class TextRunner implements Runner {
     this.normalize = network.normalize
   }
 
-  static async load (options: TextOptions, threads: number): Promise<TextRunner> {
+  /** @param loaded the graph, when it was loaded before */
+  static async load (options: TextOptions, threads: number, loaded?: OnnxRunner): Promise<TextRunner> {
     const { config } = readModelFiles(options.directory)
-    const graph = await OnnxRunner.load(join(options.directory, options.modelFile), threads)
+    const graph = loaded ?? await OnnxRunner.load(join(options.directory, options.modelFile), threads)
     const batches = await TextBatches.load(options.directory, graph.inputs, config.positionsMax)
     const network = new TextNetwork(graph, batches, options)
     const { width } = await network.run(PROBE_TEXT)

@@ -1,5 +1,6 @@
 import { AutoTokenizer, env, type PreTrainedTokenizer } from '@huggingface/transformers'
 import type { Tensor, TensorSpec } from '../tensor.js'
+import { TOKENIZER_INPUTS } from './task.js'
 
 env.allowRemoteModels = false
 
@@ -20,7 +21,6 @@ export interface PaddedBatch {
 
 /** Texts in one run differ in length by no more than this. */
 export const LENGTH_RATIO_MAX = 2
-const TOKENIZER_INPUTS = new Set(['input_ids', 'attention_mask', 'token_type_ids'])
 
 /** Makes of texts what the graph takes, with the model's own tokenizer. */
 export class TextBatches {

@@ -35,7 +35,7 @@ export interface NeededFiles {
 
 /**
  * The files of a repository that a version is made of. Pure.
- * @throws RegistryError SOURCE_INVALID when there is no model among them, or they are too many, too large or named badly
+ * @throws RegistryError SOURCE_INVALID when there is no model among them, or they are too many, too large, or clash
  */
 export function chooseFiles (label: string, all: readonly HubFile[], wish: Wish, limits: SourceLimits): NeededFiles {
   const present = all.filter(({ path }) => !wish.isExcluded(path))

@@ -1,8 +1,9 @@
-import { cpSync } from 'node:fs'
+import { cpSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import type * as Inspect from '../../models/inspect.js'
 import type * as Pool from '../../models/pool.js'
+import { writeEncoder } from '../../scripts/support/encoder-model.js'
 import { importCompiled } from '../support/compiled.js'
 import { FIXTURES } from '../support/fixtures.js'
 import { batchNormalisingModel, countingModel, doublingModel, lookupModel, modelFolder, poolOptions, rows, summingModel, tensorSpec, withFixtures } from '../support/models-hosts.js'
@@ -53,6 +54,30 @@ describe('inspectModel', () => {
     await expect(inspectModel({ directory, modelFile: 'model.onnx' }, 1)).rejects.toMatchObject({
       code: 'LOAD_FAILED',
       message: 'inspecting the model took longer than 1 ms'
+    })
+  })
+
+  it('tells the task of a variant below onnx/ from the files above it, and runs it so', async () => {
+    const directory = join(folder.path, 'variant')
+    await writeEncoder(directory, { words: ['good', 'bad'], width: 4, seed: 1 })
+    renameSync(join(directory, 'onnx', 'model.onnx'), join(directory, 'onnx', 'model_quantized.onnx'))
+
+    await expect(inspectModel({ directory, modelFile: 'onnx/model_quantized.onnx' })).resolves.toMatchObject({
+      task: 'feature-extraction',
+      inputs: [{ name: 'text', datatype: 'BYTES', shape: [-1] }],
+      outputs: [{ name: 'embedding', datatype: 'FP32', shape: [-1, 4] }],
+      pooling: 'mean'
+    })
+  })
+
+  it('refuses to leave a module of sentence-transformers out', async () => {
+    const directory = join(folder.path, 'dense')
+    await writeEncoder(directory, { words: ['good', 'bad'], width: 4, seed: 1 })
+    const modules = ['Transformer', 'Pooling', 'Dense'].map((name) => ({ type: `sentence_transformers.models.${name}` }))
+    writeFileSync(join(directory, 'modules.json'), JSON.stringify(modules))
+
+    await expect(inspectModel({ directory, modelFile: 'onnx/model.onnx' })).rejects.toMatchObject({
+      code: 'LOAD_FAILED', message: expect.stringContaining('modules.json asks for sentence_transformers.models.Dense after pooling') as string
     })
   })
 
