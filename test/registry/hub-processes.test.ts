@@ -44,7 +44,7 @@ describe('gauntlet publish hf:…', () => {
       return true
     }
     const { child } = start(hub, dataDir)
-    await eventually('half of the model is on the disk', () => bytesKept(dataDir) === HALF)
+    await eventually('half of the model is on the disk', () => bytesKept(dataDir) === HALF, 60_000)
     child.kill('SIGKILL')
     await once(child, 'exit')
 
@@ -70,7 +70,7 @@ describe('gauntlet publish hf:…', () => {
     const { directory } = await registry.materialise('m', '1')
     expect(readFileSync(join(directory, 'onnx/model.onnx')).equals(MODEL)).toBe(true)
     expect(readdirSync(join(dataDir, 'tmp'))).toEqual([])
-  })
+  }, 90_000)
 
   it('interrupted once ends with 130 and keeps what came', async () => {
     const hub = await startHub()
@@ -83,11 +83,11 @@ describe('gauntlet publish hf:…', () => {
       return true
     }
     const { child } = start(hub, dataDir)
-    await eventually('half of the model is on the disk', () => bytesKept(dataDir) === HALF)
+    await eventually('half of the model is on the disk', () => bytesKept(dataDir) === HALF, 60_000)
     child.kill('SIGINT')
     expect(await once(child, 'exit')).toEqual([130, null])
     expect(bytesKept(dataDir)).toBe(HALF)
-  })
+  }, 90_000)
 
   it('that is gated ends with 5, that is not there with 3, without a network with 8', async () => {
     const hub = await startHub()
@@ -96,7 +96,8 @@ describe('gauntlet publish hf:…', () => {
       gated: [401, { 'x-error-code': 'GatedRepo' }], absent: [404, { 'x-error-code': 'RepoNotFound' }], busy: [429, { 'retry-after': '9999' }]
     }
     hub.meddle = ({ url = '' }, response) => {
-      response.writeHead(...answers[url.slice(url.lastIndexOf('/') + 1)] ?? [500]).end()
+      const [status, headers] = answers[url.slice(url.lastIndexOf('/') + 1)] ?? [500, {}]
+      response.writeHead(status, headers).end()
       return true
     }
     const codes = await Promise.all(Object.keys(answers).map(async (revision) => {
@@ -104,5 +105,5 @@ describe('gauntlet publish hf:…', () => {
       return code as number
     }))
     expect(codes).toEqual([5, 3, 8])
-  })
+  }, 90_000)
 })
