@@ -46,6 +46,10 @@ export interface HostSpec {
   readonly outputs: readonly TensorSpec[]
   readonly pooling?: Pooling
   readonly normalize?: boolean
+  /** Names of the classes instead of those of config.json. */
+  readonly labels?: readonly string[]
+  /** Longer texts are cut to so many tokens; the model's own limit unless it is less. */
+  readonly maxTokens?: number
   /** For the task `token-embedding`. */
   readonly tokens?: TokenSettings
   readonly batching: { readonly batchable: boolean, readonly maxBatch: number, readonly maxDelayMs: number }
@@ -61,6 +65,8 @@ export interface Inspection {
   readonly pooling?: Pooling
   readonly normalize?: boolean
   readonly batchable: boolean
+  /** From which file, or how, each field was found. */
+  readonly origins: Readonly<Record<string, string>>
 }
 
 /** The files of a model that is to be inspected; an explicit task wins over what the files suggest. */

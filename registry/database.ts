@@ -41,6 +41,20 @@ export function inTransaction<Result> (database: Database, work: (connection: Co
   return database.transaction(work, { behavior: 'immediate' })
 }
 
+/** What `work` would give and refuse; whatever it changed is undone. */
+export function attempt<Result extends object> (database: Database, work: (connection: Connection) => Result): Result {
+  let result: Result | undefined
+  try {
+    inTransaction(database, (connection) => {
+      result = work(connection)
+      throw new Error('undone on purpose')
+    })
+  } catch (error) {
+    if (result === undefined) throw error
+  }
+  return result as Result
+}
+
 /** One SQLite connection's view: changes whenever another one, in this process or another, has written. */
 export function dataVersion (database: Database): number {
   return database.$client.pragma('data_version', { simple: true }) as number

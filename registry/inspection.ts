@@ -1,6 +1,6 @@
-import { RegistryError } from './errors.js'
 import { quote } from './names.js'
 import { checkServing, type Serving, type ServingDraft } from './serving.js'
+import type { StatedDraft } from './serving/drafts.js'
 import { refuseFaults } from './serving/faults.js'
 import { fits } from './serving/tensors.js'
 
@@ -17,6 +17,8 @@ export interface Inspection {
   readonly pooling?: 'mean' | 'cls' | 'none'
   readonly normalize?: boolean
   readonly batchable: boolean
+  /** From which file, or how, each of the fields above was found; absent where nobody says. */
+  readonly origins?: Readonly<Record<string, string>>
 }
 
 export interface InspectionSource {
@@ -28,15 +30,21 @@ export interface InspectionSource {
 /** Reads inputs and outputs from the model itself; handed in by the composition, which can run models. */
 export type Inspect = (source: InspectionSource) => Promise<Inspection>
 
+/** A field of a serving.json that is there, and where its value comes from. */
+export interface Inferred { readonly field: string, readonly value: unknown, readonly from: string }
+
 /**
  * The full serving.json: the user's fields where given, the model's own otherwise. What both state must agree.
  * Pure. @throws RegistryError SERVING_INVALID
  */
 export function completeServing (draft: ServingDraft, modelFile: string, inspection: Inspection): Serving {
   const isBatchable = draft.batching?.batchable ?? inspection.batchable
+  const task = draft.task ?? inspection.task
   refuseFaults([
     ...specFaults('inputs', draft.inputs, inspection.inputs),
     ...specFaults('outputs', draft.outputs, inspection.outputs),
+    ...labelFaults(draft.labels, task, inspection.outputs),
+    ...settingFaults(draft, task),
     ...(isBatchable && !inspection.batchable
       ? ['/batching/batchable must be false: the model has no free batch dimension']
       : [])
@@ -44,16 +52,16 @@ export function completeServing (draft: ServingDraft, modelFile: string, inspect
   const labels = draft.labels ?? inspection.labels
   const pooling = draft.pooling ?? inspection.pooling
   const normalize = draft.normalize ?? inspection.normalize
+  const { maxTokens, stateSchema, acceptsState, metrics, lineage, baseline } = draft
   const serving = {
     schemaVersion: 1,
-    task: draft.task ?? inspection.task,
+    task,
     runtime: 'onnx',
     modelFile,
     inputs: draft.inputs ?? inspection.inputs.map(plainSpec),
     outputs: draft.outputs ?? inspection.outputs.map(plainSpec),
     ...(labels === null ? {} : { labels: [...labels] }),
-    ...(pooling === undefined ? {} : { pooling }),
-    ...(normalize === undefined ? {} : { normalize }),
+    ...withoutAbsent({ pooling, normalize, maxTokens, stateSchema, acceptsState, metrics, lineage, baseline }),
     batching: {
       batchable: isBatchable,
       maxBatch: draft.batching?.maxBatch ?? BATCH_MAX_DEFAULT,
@@ -65,13 +73,56 @@ export function completeServing (draft: ServingDraft, modelFile: string, inspect
   return serving
 }
 
-/** The task of a publish request and of the user's serving.json must not contradict each other. */
-export function agreedTask (requested: Serving['task'] | undefined, draft: ServingDraft): Serving['task'] | undefined {
-  if (requested !== undefined && draft.task !== undefined && requested !== draft.task) {
-    throw new RegistryError('SERVING_INVALID',
-      `serving.json: /task is ${draft.task} but the task asked for is ${requested}; change one of them`)
-  }
-  return requested ?? draft.task
+/** Every field of a completed serving.json with where its value comes from; long values by their size. Pure. */
+export function explainServing (serving: Serving, stated: StatedDraft, inspection: Inspection): Inferred[] {
+  const { batching, ...fields } = serving
+  const found = inspection.origins ?? {}
+  const originOf = (field: string): string =>
+    stated.from.get(field) ?? found[field] ?? (field in inspection ? 'the model' : 'default')
+  const rows = Object.entries(fields)
+    .filter(([field]) => field !== 'schemaVersion' && field !== 'runtime' && field !== 'modelFile')
+    .map(([field, value]) => ({ field, value: summaryOf(field, value), from: originOf(field) }))
+  return [
+    { field: 'modelFile', value: serving.modelFile, from: stated.from.get('modelFile') ?? 'the files' },
+    ...rows,
+    {
+      field: 'batching.batchable',
+      value: batching.batchable,
+      from: stated.from.get('batching.batchable') ?? found['batchable'] ?? 'tried'
+    },
+    ...(['maxBatch', 'maxDelayMs'] as const).map((part) =>
+      ({ field: `batching.${part}`, value: batching[part], from: stated.from.get(`batching.${part}`) ?? 'default' }))
+  ]
+}
+
+function summaryOf (field: string, value: unknown): unknown {
+  if (field === 'examples') return (value as unknown[]).length
+  if (field !== 'baseline') return value
+  const { rows, columns } = value as NonNullable<Serving['baseline']>
+  return { rows, columns: Object.keys(columns) }
+}
+
+function withoutAbsent (fields: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+}
+
+/** Of a classifier the number of scores is known. */
+function labelFaults (
+  labels: ServingDraft['labels'], task: Serving['task'], outputs: readonly InspectedSpec[]
+): string[] {
+  const width = outputs.find(({ name }) => name === 'scores')?.shape[1]
+  if (labels === undefined || task !== 'text-classification' || width === undefined || width === labels.length) return []
+  return [`/labels must have ${width} entries, as many as the model gives scores, and has ${labels.length}`]
+}
+
+/** Settings that the task would not apply mislead, so they are refused. */
+function settingFaults ({ pooling, normalize, maxTokens }: ServingDraft, task: Serving['task']): string[] {
+  const isEmbedding = task === 'feature-extraction'
+  return [
+    ...(pooling !== undefined && !isEmbedding ? [`/pooling is for the task feature-extraction, this one is ${task}`] : []),
+    ...(normalize !== undefined && !isEmbedding ? [`/normalize is for the task feature-extraction, this one is ${task}`] : []),
+    ...(maxTokens !== undefined && task === 'tensor' ? ['/maxTokens is for text tasks, this one is tensor'] : [])
+  ]
 }
 
 /** A user may narrow a free dimension, nothing else. */

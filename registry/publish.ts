@@ -1,18 +1,18 @@
-import { join } from 'node:path'
-import { inTransaction, type Database } from './database.js'
-import { RegistryError } from './errors.js'
+import { attempt, inTransaction, type Database } from './database.js'
 import type { HubRequest } from './hub/request.js'
-import { agreedTask, completeServing, type Inspect, type Inspection, type InspectionSource } from './inspection.js'
+import type { Inferred, Inspect } from './inspection.js'
 import type { Layout } from './layout.js'
-import { checkAlias, checkName, checkVersion, quote } from './names.js'
-import type { TransferProgress } from './progress.js'
+import type { Layer, ManifestSource } from './manifest.js'
+import { checkAlias, checkName, checkVersion } from './names.js'
+import { prepare, proveExamples, scanRequest, type PrepareRequest } from './prepare.js'
 import type { Provenance } from './provenance.js'
 import { admit, record, type RecordContext, type Recorded, type RecordRequest } from './record.js'
+import type { Prove } from './running.js'
 import type { Serving } from './serving.js'
 import type { SignatureReport } from './signing/report.js'
-import { partSignature, readSourceSignature } from './signing/source.js'
-import { findModelFile, scanSource, type SourceLimits, type SourceSelection } from './source.js'
-import { copyFiles, readDraft, storeBlobs } from './staging.js'
+import { readSourceSignature } from './signing/source.js'
+import type { SourceLimits } from './source.js'
+import { planManifest, storeBlobs } from './staging.js'
 import type { Hold, StorageLock } from './storage-lock.js'
 import type { TemporaryDirectories } from './temporary.js'
 import { refuseRemoved } from './tombstones.js'
@@ -21,17 +21,16 @@ import { findVersion } from './versions.js'
 /** How far a publish has come; a kill after `committed` is healed at the next open, before it leaves no version. */
 export type PublishStep = 'scanned' | 'copied' | 'inspected' | 'stored' | 'committed' | 'indexed'
 
-export interface PublishRequest extends RecordRequest, SourceSelection {
-  readonly path: string
-  /** What the source is called in messages; its path unless told. */
-  readonly label?: string
+export interface PublishRequest extends RecordRequest, PrepareRequest {
   readonly provenance?: Provenance
   /** For a path that is a repository of the hub: `hf:owner/name`. */
   readonly hub?: HubRequest
-  readonly progress?: TransferProgress
-  readonly task?: Serving['task']
+  /** Runs the golden examples; without it they are only looked at when the version is loaded. */
+  readonly prove?: Prove
   /** Seconds; the creation time written into the artifact. Without it the artifact carries none. */
   readonly sourceDateEpoch?: number
+  /** Does and refuses all that a publish would, but stores nothing; signatures are not looked at. */
+  readonly isDryRun?: boolean
   readonly onStep?: (step: PublishStep) => void
 }
 
@@ -40,6 +39,8 @@ export interface PublishResult extends Recorded {
   readonly signature?: SignatureReport
   /** What of a folder was left out: what was excluded, and other variants of the model. */
   readonly omitted?: readonly string[]
+  /** Every field of serving.json with where its value comes from. */
+  readonly inferred?: readonly Inferred[]
 }
 
 export interface PublishContext extends RecordContext {
@@ -79,43 +80,55 @@ async function publishHolding (
   refuseRemoved(context.database, request.name, request.version)
   const step = request.onStep ?? (() => {})
 
-  const { label = request.path } = request
-  const scanned = await scanSource(request.path, context.limits, request, label)
-  const { files, signature: source } = partSignature(scanned.files)
+  const scanned = await scanRequest(request, context.limits)
+  const { signature: source } = scanned
   if (source === null) refuseBare(context, request)
   step('scanned')
-  const { signature, ...built } = await context.temporary.use(async (stage) => {
-    const folder = join(stage, 'files')
-    const layers = await copyFiles(files, folder, label)
-    const draft = await readDraft(folder, files)
-    const modelFile = findModelFile(label, { ...scanned, files }, draft.modelFile)
-    step('copied')
-    const task = agreedTask(request.task, draft)
-    const inspection = await runInspect(inspect, label, { directory: folder, modelFile }, task)
-    const serving = completeServing(draft, modelFile, inspection)
+  const { inferred, ...outcome } = await context.temporary.use(async (stage) => {
+    const onCopied = (): void => step('copied')
+    const prepared = await prepare(request, scanned, inspect, { stage, onCopied })
+    if (request.prove !== undefined) await proveExamples(request.prove, prepared, request)
     step('inspected')
+    const { folder, layers, serving, inferred } = prepared
+    const named = namedOf(request, serving)
+    if (request.isDryRun === true) return { inferred, rehearsed: rehearse(context, request, layers, named) }
     await hold.take()
     const bundles = source === null ? [] : [await readSourceSignature(source, layers)]
-    const { name, version, sourceDateEpoch, provenance } = request
-    const named = {
-      name,
-      version,
-      serving,
-      ...sourceDateEpoch === undefined ? {} : { sourceDateEpoch },
-      ...provenance === undefined ? {} : { provenance }
-    }
     const { layers: all, ...stored } = await storeBlobs(context.layout, { stage, folder, layers, named })
     const built = { ...stored, serving }
     const { database, signing } = context
-    return { ...built, signature: await admit(database, signing, request, { built, layers: all, bundles }) }
+    return { inferred, built, signature: await admit(database, signing, request, { built, layers: all, bundles }) }
   })
+  const said = { inferred, ...scanned.omitted.length === 0 ? {} : { omitted: scanned.omitted } }
+  if ('rehearsed' in outcome) return { ...outcome.rehearsed, ...said }
+  const { built, signature } = outcome
   step('stored')
   const result = inTransaction(context.database, (connection) => record(connection, context, request, built))
   step('committed')
   context.refreshIndex()
   step('indexed')
-  const omitted = scanned.omitted.length === 0 ? {} : { omitted: scanned.omitted }
-  return { ...result, ...omitted, ...signature.state === 'unsigned' ? {} : { signature } }
+  return { ...result, ...said, ...signature.state === 'unsigned' ? {} : { signature } }
+}
+
+/** What would be recorded, refused as it would be, and undone. */
+function rehearse (
+  context: PublishContext, request: PublishRequest, layers: readonly Layer[], named: Omit<ManifestSource, 'layers'>
+): Recorded {
+  const { digest, manifestBytes, sizeBytes } = planManifest(layers, named)
+  const built = { digest, manifestBytes, sizeBytes, serving: named.serving }
+  return attempt(context.database, (connection) => record(connection, context, request, built))
+}
+
+function namedOf (
+  { name, version, sourceDateEpoch, provenance }: PublishRequest, serving: Serving
+): Omit<ManifestSource, 'layers'> {
+  return {
+    name,
+    version,
+    serving,
+    ...sourceDateEpoch === undefined ? {} : { sourceDateEpoch },
+    ...provenance === undefined ? {} : { provenance }
+  }
 }
 
 /** What comes without a signature where one is required is not even copied, unless it is there already. */
@@ -123,15 +136,4 @@ function refuseBare ({ database, signing }: PublishContext, request: PublishRequ
   const { name, version, signWith, signaturePolicy = 'off' } = request
   if (signWith !== undefined || findVersion(database, name, version) !== null) return
   signing.refuseBare(`${name}:${version}`, signaturePolicy)
-}
-
-async function runInspect (
-  inspect: Inspect, path: string, source: InspectionSource, task: Serving['task'] | undefined
-): Promise<Inspection> {
-  try {
-    return await inspect(task === undefined ? source : { ...source, task })
-  } catch (error) {
-    throw new RegistryError('SOURCE_INVALID',
-      `cannot run the model ${source.modelFile} of ${quote(path)}: ${(error as Error).message}`, { cause: error })
-  }
 }

@@ -36,7 +36,8 @@ export const EXIT = {
 } as const
 
 const VERIFICATION = new Set<string>([
-  'DIGEST_MISMATCH', 'BLOB_MISSING', 'LAYOUT_CORRUPT', 'SIGNATURE_REQUIRED', 'SIGNATURE_INVALID'
+  'DIGEST_MISMATCH', 'BLOB_MISSING', 'LAYOUT_CORRUPT', 'SIGNATURE_REQUIRED', 'SIGNATURE_INVALID',
+  'GOLDEN_FAILED'
 ])
 
 interface GlobalOptions { dataDir: string, json?: true, server: string }

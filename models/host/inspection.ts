@@ -10,21 +10,25 @@ const THREADS = 1
 /** What a model is, read from its own files, and whether its requests may be joined, found by trying. */
 export async function inspectFiles (source: ModelSource): Promise<Inspection> {
   const files = readModelFiles(source.directory)
-  if (source.task !== undefined && source.task !== 'tensor') return inspectText(source, source.task, files)
+  if (source.task !== undefined && source.task !== 'tensor') {
+    return inspectText(source, { task: source.task, from: 'as asked for' }, files)
+  }
   const runner = await OnnxRunner.load(join(source.directory, source.modelFile), THREADS)
-  const task = source.task ?? guessTask(files, runner).task
-  if (task !== 'tensor') return inspectText(source, task, files, runner)
+  const { task, from } = source.task === undefined ? guessTask(files, runner) : { task: source.task, from: 'as asked for' }
+  if (task !== 'tensor') return inspectText(source, { task, from }, files, runner)
+  const graph = `${source.modelFile} graph`
   return {
     task,
     inputs: [...runner.inputs],
     outputs: [...runner.outputs],
     labels: files.config.labels === null ? null : [...files.config.labels],
-    batchable: await isBatchable(runner)
+    batchable: await isBatchable(runner),
+    origins: { task: from, inputs: graph, outputs: graph, labels: 'config.json id2label', batchable: 'tried' }
   }
 }
 
 async function inspectText (
-  source: ModelSource, task: Task, files: ModelFiles, graph?: OnnxRunner
+  source: ModelSource, { task, from }: { task: Task, from: string }, files: ModelFiles, loaded?: OnnxRunner
 ): Promise<Inspection> {
   if (!files.hasTokenizer) throw new Error(`task ${task} needs a tokenizer.json beside the model`)
   const { TextRunner } = await import('./pipelines.js')
@@ -34,16 +38,27 @@ async function inspectText (
     ...(files.pooling === null ? {} : { pooling: files.pooling }),
     ...(files.normalize === null ? {} : { normalize: files.normalize }),
     batchable: true
-  }, THREADS, graph)
+  }, THREADS, loaded)
   if (runner.pooling !== null && runner.pooling !== 'none' && files.unknownModule !== null) {
     throw new Error(`modules.json asks for ${files.unknownModule} after pooling, which is not applied to a graph that gives one vector per token`)
   }
+  const graph = `${source.modelFile} graph`
+  const isPooledByGraph = runner.pooling === 'none'
   return {
     task,
     inputs: [...runner.inputs],
     outputs: [...runner.outputs],
     labels: runner.labels === null ? null : [...runner.labels],
     ...(runner.pooling === null ? {} : { pooling: runner.pooling, normalize: runner.normalize }),
-    batchable: await isBatchable(runner)
+    batchable: await isBatchable(runner),
+    origins: {
+      task: from,
+      inputs: 'tokenizer.json',
+      outputs: graph,
+      labels: files.config.labels === null ? 'default' : 'config.json id2label',
+      pooling: isPooledByGraph ? graph : files.pooling === null ? 'default' : '1_Pooling/config.json',
+      normalize: files.normalize === null ? 'default' : 'modules.json',
+      batchable: 'tried'
+    }
   }
 }

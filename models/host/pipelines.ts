@@ -13,6 +13,8 @@ export interface TextOptions {
   readonly task: Task
   readonly pooling?: Pooling
   readonly normalize?: boolean
+  readonly labels?: readonly string[]
+  readonly maxTokens?: number
   /** false: every text is run by itself, so that no padding is ever seen. */
   readonly batchable: boolean
 }
@@ -32,7 +34,7 @@ export class TextRunner implements Runner {
   private constructor (network: TextNetwork, options: TextOptions, config: TextConfig, width: number) {
     this.#network = network
     if (options.task === 'text-classification') {
-      this.labels = Array.from({ length: width }, (_, id) => config.labels?.[id] ?? `LABEL_${id}`)
+      this.labels = Array.from({ length: width }, (_, id) => options.labels?.[id] ?? config.labels?.[id] ?? `LABEL_${id}`)
       this.outputs = [
         { name: 'label', datatype: 'BYTES', shape: [-1] },
         { name: 'score', datatype: 'FP32', shape: [-1] },
@@ -51,7 +53,8 @@ export class TextRunner implements Runner {
   static async load (options: TextOptions, threads: number, loaded?: OnnxRunner): Promise<TextRunner> {
     const { config } = readModelFiles(options.directory)
     const graph = loaded ?? await OnnxRunner.load(join(options.directory, options.modelFile), threads)
-    const batches = await TextBatches.load(options.directory, graph.inputs, config.positionsMax)
+    const lengthMax = Math.min(config.positionsMax, options.maxTokens ?? Infinity)
+    const batches = await TextBatches.load(options.directory, graph.inputs, lengthMax)
     const network = new TextNetwork(graph, batches, options)
     const { width } = await network.run(PROBE_TEXT)
     return new TextRunner(network, options, config, width)

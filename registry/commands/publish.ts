@@ -1,41 +1,40 @@
 import { Option, type Command } from 'commander'
 import { CHAMPION } from '../names.js'
-import type { PublishRequest } from '../publish.js'
+import type { PublishRequest, PublishResult } from '../publish.js'
+import type { Registry } from '../registry.js'
 import { passphraseFrom, passphraseOption } from '../signing/commands.js'
 import { loadPrivateKey } from '../signing/keys.js'
 import { SIGNATURE_POLICIES, stricter, type SignaturePolicy } from '../signing/policies.js'
 import { describeReport, UNSIGNED } from '../signing/report.js'
-import type { Serving } from '../serving.js'
-import { TASKS } from '../serving/words.js'
 import { parseSeconds, withRegistry, type RegistryCommandsContext } from './context.js'
 import { describeVersion } from './models.js'
 import { createProgress } from './progress.js'
+import { addServingOptions, describeInferred, draftsOf, type ServingFlags } from './serving-options.js'
 import { addSourceOptions, describeOmitted, hubRequestOf, type SourceFlags } from './source-options.js'
-import { nameOf } from './words.js'
+import { countOf, nameOf } from './words.js'
 
-interface PublishFlags extends SourceFlags {
+interface PublishFlags extends SourceFlags, ServingFlags {
   readonly name: string
   readonly version: string
   readonly alias?: string
-  readonly task?: Serving['task']
   readonly reason?: string
   readonly sourceDateEpoch?: number
   readonly key?: string
   readonly passphraseEnv?: string
   readonly signaturePolicy?: SignaturePolicy
+  readonly skipGolden?: boolean
+  readonly dryRun?: boolean
+  readonly quiet?: boolean
 }
 
 /** `gauntlet publish`. The program must not have a `--version` option of its own, which would swallow this one. */
-export function addPublish (
-  program: Command, { open, inspect, actor, print, warn, signal }: RegistryCommandsContext
-): void {
-  addSourceOptions(program.command('publish'))
+export function addPublish (program: Command, context: RegistryCommandsContext): void {
+  const command = program.command('publish')
     .description('publish an .onnx file or a folder as an immutable version')
     .argument('<path>', 'an .onnx file, a folder with model.onnx or onnx/model.onnx, or hf:OWNER/NAME[@REVISION]')
     .requiredOption('--name <name>', 'model name, for example team/spam-filter')
     .requiredOption('--version <version>', 'version, for example 1.4.0')
     .option('--alias <alias>', 'alias to point to the version, for example champion')
-    .addOption(new Option('--task <task>', 'what the model does, when it cannot be told from its files').choices(TASKS))
     .option('--reason <text>', 'why, for the audit trail')
     .addOption(new Option('--source-date-epoch <seconds>', 'creation time to write into the artifact')
       .env('SOURCE_DATE_EPOCH').argParser(parseSeconds))
@@ -43,22 +42,62 @@ export function addPublish (
     .addOption(passphraseOption())
     .addOption(new Option('--signature-policy <policy>', 'refuse, or warn of, a version without a valid signature')
       .env('GAUNTLET_SIGNATURE_POLICY').choices(SIGNATURE_POLICIES))
-    .action(async (path: string, { key, passphraseEnv, revision, ...flags }: PublishFlags) => {
-      const hub = await hubRequestOf(path, revision, signal)
-      const signing = key === undefined ? {} : { signWith: loadPrivateKey(key, passphraseFrom(passphraseEnv)) }
-      await withRegistry(open, async (registry) => {
-        const progress = createProgress({ json: program.opts<{ json?: true }>().json === true })
-        const source = hub === null ? { path } : { path, hub, progress }
-        const request: PublishRequest = { ...source, actor: actor(), ...flags, ...signing }
-        const { status, detail, signature = UNSIGNED, omitted } = await registry.publish(request, inspect)
-        print({ status, ...detail, signature, omitted }, () => `${status} ${nameOf(detail)}\n${describeVersion(detail, signature)}`)
-        const leftOut = describeOmitted(omitted)
-        if (leftOut !== null) warn(leftOut)
-        const policy = stricter(flags.signaturePolicy ?? 'off', registry.signing.policy())
-        if (policy === 'warn' && signature.state !== 'signed') warn(`${nameOf(detail)} is ${describeReport(signature)}`)
-        if (registry.alias(detail.name, CHAMPION) === null) {
-          warn(`${detail.name} has no champion yet, so it is only called by version; set the alias champion`)
-        }
+    .option('--skip-golden', 'do not run the golden examples now; they are run when the version is loaded')
+    .option('--dry-run', 'do and refuse all that a publish would, but store nothing')
+    .option('--quiet', 'print nothing but warnings')
+  addServingOptions(addSourceOptions(command))
+    .action(async (path: string, flags: PublishFlags) => {
+      await withRegistry(context.open, async (registry) => {
+        const request = await requestOf(path, flags, registry, context, program.opts<{ json?: true }>().json === true)
+        const result = await registry.publish(request, context.inspect)
+        if (flags.quiet !== true) report(result, flags, context)
+        warnOf(result, flags, registry, context)
       })
     })
+}
+
+async function requestOf (
+  path: string,
+  { key, passphraseEnv, revision, dryRun = false, skipGolden = false, quiet = false, ...flags }: PublishFlags,
+  registry: Registry, { actor, prove, signal }: RegistryCommandsContext, json: boolean
+): Promise<PublishRequest> {
+  const hub = await hubRequestOf(path, revision, signal)
+  return {
+    path,
+    ...hub === null ? {} : { hub },
+    actor: actor(),
+    ...flags,
+    drafts: await draftsOf(flags, registry),
+    progress: createProgress({ json, quiet }),
+    isDryRun: dryRun,
+    // Nobody gets around what a champion must pass.
+    ...skipGolden && flags.alias !== CHAMPION ? {} : { prove },
+    ...key === undefined ? {} : { signWith: loadPrivateKey(key, passphraseFrom(passphraseEnv)) }
+  }
+}
+
+function report (
+  { status, detail, signature = UNSIGNED, omitted, inferred = [] }: PublishResult, { dryRun = false }: PublishFlags,
+  { print }: RegistryCommandsContext
+): void {
+  const said = dryRun ? status === 'published' ? 'would be published:' : 'is there already:' : status
+  print({ status, dryRun, ...detail, signature, omitted, inferred }, () =>
+    `${said} ${nameOf(detail)}\n${describeVersion(detail, signature)}\n\n${describeInferred(inferred)}`)
+}
+
+function warnOf (
+  { detail, signature = UNSIGNED, omitted }: PublishResult, flags: PublishFlags, registry: Registry,
+  { warn }: RegistryCommandsContext
+): void {
+  const leftOut = describeOmitted(omitted)
+  if (leftOut !== null) warn(leftOut)
+  const { examples } = detail.serving
+  if (flags.skipGolden === true && flags.alias !== CHAMPION && examples.length > 0) {
+    warn(`${countOf(examples.length, 'golden example')} of ${nameOf(detail)} not run; a version that fails them is not loaded`)
+  }
+  const policy = stricter(flags.signaturePolicy ?? 'off', registry.signing.policy())
+  if (policy === 'warn' && signature.state !== 'signed') warn(`${nameOf(detail)} is ${describeReport(signature)}`)
+  if (flags.dryRun !== true && registry.alias(detail.name, CHAMPION) === null) {
+    warn(`${detail.name} has no champion yet, so it is only called by version; set the alias champion`)
+  }
 }

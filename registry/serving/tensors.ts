@@ -9,20 +9,24 @@ const TensorName = Type.String({ minLength: 1, maxLength: 256 })
 export const TensorSpecSchema = Type.Object({
   name: TensorName,
   datatype: Type.Enum([...DATATYPES]),
-  shape: Type.Array(Type.Integer({ minimum: -1 }), { maxItems: 16 })
+  shape: Type.Array(Type.Integer({ minimum: -1 }), { maxItems: 16, description: '-1 is a dimension of any length.' })
 }, CLOSED)
 
-export const JsonTensorSchema = Type.Object({
+const JsonTensorSchema = Type.Object({
   name: TensorName,
   datatype: Type.Enum([...DATATYPES]),
   shape: Type.Array(Type.Integer({ minimum: 0 }), { maxItems: 16 }),
-  data: Type.Array(Type.Unsafe<number | string | boolean>({ type: ['number', 'string', 'boolean'] }))
+  data: Type.Array(Type.Unsafe<number | string | boolean>({ type: ['number', 'string', 'boolean'] }), {
+    description: 'All elements in row-major order; 64-bit integers beyond 2^53 as strings.'
+  })
 }, CLOSED)
 
 export const ExampleSchema = Type.Object({
   inputs: Type.Array(JsonTensorSchema, { minItems: 1, maxItems: 256 }),
   outputs: Type.Array(JsonTensorSchema, { minItems: 1, maxItems: 256 }),
-  tolerance: Type.Number({ minimum: 0 })
+  tolerance: Type.Number({
+    minimum: 0, description: 'Real numbers may differ by tolerance * max(1, |expected|); all else must be equal.'
+  })
 }, CLOSED)
 
 export type TensorSpec = Static<typeof TensorSpecSchema>

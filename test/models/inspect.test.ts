@@ -25,7 +25,10 @@ describe('inspectModel', () => {
       inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 2] }],
       outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, 2] }],
       labels: null,
-      batchable: true
+      batchable: true,
+      origins: {
+        task: 'no tokenizer.json', inputs: 'model.onnx graph', outputs: 'model.onnx graph', labels: 'config.json id2label', batchable: 'tried'
+      }
     })
   })
 

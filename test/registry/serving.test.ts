@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { agreedTask, completeServing } from '../../registry/inspection.js'
+import { completeServing } from '../../registry/inspection.js'
 import { compareSignatures } from '../../registry/serving/compare.js'
 import { parseServing, parseServingDraft, type Serving } from '../../registry/serving.js'
 import { TABULAR } from '../support/registry-fake-model.js'
@@ -41,7 +41,7 @@ describe('serving.json', () => {
       labels: ['a', 'b', 'c'], pooling: 'cls', normalize: false, batching: { maxDelayMs: 2 }, examples: [example]
     }))
 
-    const serving = completeServing(draft, 'model.onnx', { ...TABULAR, pooling: 'mean', normalize: true, labels: ['x'] })
+    const serving = completeServing(draft, 'model.onnx', { ...TABULAR, task: 'feature-extraction', pooling: 'mean', normalize: true, labels: ['x'] })
 
     expect(serving).toMatchObject({
       labels: ['a', 'b', 'c'],
@@ -100,13 +100,6 @@ describe('serving.json', () => {
     expect(messageOf(() => completeServing(claim, 'model.onnx', { ...TABULAR, batchable: false }))).toContain('/batching/batchable must be false')
     const forgo = parseServingDraft('{"batching":{"batchable":false}}')
     expect(completeServing(forgo, 'model.onnx', TABULAR).batching.batchable).toBe(false)
-  })
-
-  it('may not contradict the task that was asked for', () => {
-    expect(agreedTask(undefined, { task: 'tensor' })).toBe('tensor')
-    expect(agreedTask('tensor', {})).toBe('tensor')
-    expect(agreedTask(undefined, {})).toBeUndefined()
-    expect(messageOf(() => agreedTask('feature-extraction', { task: 'tensor' }))).toContain('/task is tensor but the task asked for is feature-extraction')
   })
 })
 
