@@ -101,7 +101,8 @@ export async function syncDirectory (path: string): Promise<void> {
   }
 }
 
-async function finish (file: FileHandle): Promise<void> {
+/** Makes a written file durable and read-only. */
+export async function finish (file: FileHandle): Promise<void> {
   await file.chmod(0o444)
   await file.sync()
 }
@@ -121,11 +122,12 @@ async function hashInto (from: FileHandle, to: FileHandle | null, sizeMax: numbe
   }
 }
 
-/** A single write may be short, for example when a disk fills up. */
-async function writeWhole (to: FileHandle, bytes: Buffer): Promise<void> {
+/** Writes all of it: a single write may be short, for example when a disk fills up. */
+export async function writeWhole (to: FileHandle, bytes: Buffer, position: number | null = null): Promise<void> {
   let done = 0
   while (done < bytes.length) {
-    const { bytesWritten } = await to.write(bytes, done, bytes.length - done)
+    const at = position === null ? null : position + done
+    const { bytesWritten } = await to.write(bytes, done, bytes.length - done, at)
     done += bytesWritten
   }
 }

@@ -10,7 +10,7 @@ import type { Serving } from './serving.js'
 export const MANIFEST_MEDIA_TYPE = 'application/vnd.oci.image.manifest.v1+json'
 export const ARTIFACT_TYPE = 'application/vnd.cncf.model.manifest.v1+json'
 const CONFIG_MEDIA_TYPE = 'application/vnd.cncf.model.config.v1+json'
-const FILEPATH = 'org.cncf.model.filepath'
+export const FILEPATH = 'org.cncf.model.filepath'
 const TASK = 'io.gauntlet.task'
 const DATASET_ROLE = 'io.gauntlet.dataset.role'
 

@@ -127,7 +127,8 @@ function columnsOf (built: Built | BuiltDataset): Omit<VersionRow, 'model' | 've
   return { digest, manifestBytes, sizeBytes, ...document }
 }
 
-function refuseConflict (
+/** @throws RegistryError VERSION_CONFLICT */
+export function refuseConflict (
   existing: VersionRow | null, { digest }: BuiltVersion, { name, version }: RecordRequest
 ): void {
   if (existing === null || existing.digest === digest) return

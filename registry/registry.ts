@@ -7,13 +7,16 @@ import { dataVersion, inTransaction, openDatabase, withLock, type Database } fro
 import type { Kind } from './datasets/words.js'
 import { fsck, type FsckOptions, type FsckReport } from './fsck.js'
 import { collectGarbage, type Collection, type CollectOptions } from './garbage.js'
+import type { ArtifactReader } from './artifact-reader.js'
+import { ingest, type IngestRequest, type IngestResult } from './ingest.js'
 import type { Inspect } from './inspection.js'
 import { deriveIndex, withoutEntries } from './layout-index.js'
 import { Layout } from './layout.js'
 import { MaterialiseCache, type Materialised } from './materialise.js'
 import { CHAMPION, parseReference } from './names.js'
+import { PARTIAL_LIMITS, PartialBlobs, type PartialLimits } from './partial.js'
 import { isProofNeeded, proveFit } from './proof.js'
-import { publish, type PublishRequest, type PublishResult } from './publish.js'
+import { publish, type PublishContext, type PublishRequest, type PublishResult } from './publish.js'
 import { RolloutStore } from './rollouts/store.js'
 import type { Prove } from './running.js'
 import type { SignaturePolicy } from './signing/policies.js'
@@ -22,7 +25,7 @@ import { Signing } from './signing/signing.js'
 import { ReferrerStore } from './signing/store.js'
 import { SOURCE_LIMITS, type SourceLimits } from './source.js'
 import { StorageLock } from './storage-lock.js'
-import { TemporaryDirectories } from './temporary.js'
+import { PARTIAL_FOLDER, TemporaryDirectories } from './temporary.js'
 import { TombstoneStore, type RemoveRequest } from './tombstones.js'
 import { verifyVersion, type Verification } from './verify.js'
 import {
@@ -41,6 +44,8 @@ export interface RegistryOptions {
   readonly now: () => number
   readonly newId?: () => string
   readonly limits?: Partial<SourceLimits>
+  /** How much is kept, and how long, of transfers that ended early. */
+  readonly partialLimits?: Partial<PartialLimits>
   /** Whether opening heals: removes abandoned temporaries and rewrites index.json. What looks for damage does not. */
   readonly heal?: boolean
   /** Verdicts kept per rollout. */
@@ -59,6 +64,7 @@ interface Parts {
   readonly database: Database
   readonly layout: Layout
   readonly temporary: TemporaryDirectories
+  readonly partials: PartialBlobs
   readonly lock: string
   readonly cache: string
 }
@@ -104,12 +110,16 @@ export class Registry {
     const { heal = true } = options
     return withLock(lock, OPEN_LOCK_TIMEOUT_MS, () => {
       const temporary = new TemporaryDirectories(join(root, 'tmp'))
-      if (heal) temporary.removeAbandoned(options.now())
+      const partials = new PartialBlobs(join(root, 'tmp', PARTIAL_FOLDER))
+      if (heal) {
+        temporary.removeAbandoned(options.now())
+        partials.prune(options.now(), { ...PARTIAL_LIMITS, ...options.partialLimits })
+      }
       const layout = temporary.useSync((directory) => Layout.open(join(root, 'registry'), directory))
       const database = openDatabase(join(root, 'gauntlet.db'))
       try {
         const storage = new StorageLock(join(root, 'storage.lock'), STORAGE_LOCK_TIMEOUT_MS)
-        const parts = { dataDir: root, storage, database, layout, temporary, lock, cache: join(root, 'cache') }
+        const parts = { dataDir: root, storage, database, layout, temporary, partials, lock, cache: join(root, 'cache') }
         const registry = new Registry(parts, options)
         if (heal) registry.#despiteFaults(() => registry.#writeIndex())
         return registry
@@ -137,15 +147,12 @@ export class Registry {
   }
 
   async #publishLocal (request: PublishRequest, inspect: Inspect): Promise<PublishResult> {
-    return await publish({
-      ...this.#parts,
-      aliases: this.#aliases,
-      audit: this.#audit,
-      signing: this.signing,
-      limits: this.#limits,
-      now: this.#now,
-      refreshIndex: () => this.#refreshIndex()
-    }, request, inspect)
+    return await publish(this.#publishContext(), request, inspect)
+  }
+
+  /** Makes a version of an artifact that exists elsewhere, by the same bytes where possible. See `ingest`. */
+  async ingest (request: IngestRequest, reader: ArtifactReader, inspect: Inspect): Promise<IngestResult> {
+    return await ingest({ ...this.#publishContext(), partials: this.#parts.partials }, request, reader, inspect)
   }
 
   /** Removed versions only when asked for. */
@@ -284,6 +291,18 @@ export class Registry {
 
   close (): void {
     this.#parts.database.$client.close()
+  }
+
+  #publishContext (): PublishContext {
+    return {
+      ...this.#parts,
+      aliases: this.#aliases,
+      audit: this.#audit,
+      signing: this.signing,
+      limits: this.#limits,
+      now: this.#now,
+      refreshIndex: () => this.#refreshIndex()
+    }
   }
 
   #createSigning ({ dataDir, signaturePolicy = 'off', signatureKeys = null }: RegistryOptions): Signing {

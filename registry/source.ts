@@ -16,12 +16,15 @@ export interface SourceLimits {
   readonly filesMax: number
   readonly totalBytesMax: number
   readonly servingBytesMax: number
+  /** How many times larger than itself a compressed archive of more than a little may be. */
+  readonly compressionRatioMax: number
 }
 
 export const SOURCE_LIMITS: SourceLimits = {
   filesMax: 10_000,
   totalBytesMax: 64 * 1024 ** 3,
-  servingBytesMax: 16 * 1024 ** 2
+  servingBytesMax: 16 * 1024 ** 2,
+  compressionRatioMax: 200
 }
 
 /** A file to be published: its path inside the version and where it is now. */
@@ -194,7 +197,8 @@ async function entriesOf (folder: string): Promise<Array<{ name: string }>> {
   }
 }
 
-async function headOf (location: string): Promise<Buffer> {
+/** The first bytes of a file, by which formats are told. */
+export async function headOf (location: string): Promise<Buffer> {
   try {
     const file = await open(location, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
     try {

@@ -7,6 +7,8 @@ import { join } from 'node:path'
 /** A temporary directory whose writer cannot be asked (another host, a reused process id) is left this long. */
 const ABANDONED_AFTER_MS = 24 * 60 * 60 * 1000
 const OWNED = /^([0-9a-f]{8})-(\d+)-/
+/** Where `PartialBlobs` keeps transfers that ended early, longer than other temporaries. */
+export const PARTIAL_FOLDER = 'partial'
 
 /** Work in progress, on the same file system as the registry. Each directory's name tells whose it is. */
 export class TemporaryDirectories {
@@ -49,12 +51,13 @@ export class TemporaryDirectories {
   /** What `removeAbandoned` would remove. */
   abandoned (now: number): string[] {
     return readdirSync(this.root)
-      .filter((name) => isWriterGone(name) || isOld(join(this.root, name), now))
+      .filter((name) => name !== PARTIAL_FOLDER && (isWriterGone(name) || isOld(join(this.root, name), now)))
       .map((name) => join(this.root, name))
   }
 }
 
-function isWriterGone (name: string): boolean {
+/** Whether the process that a name begins with, of this host, has ended. */
+export function isWriterGone (name: string): boolean {
   const [, host, pid] = OWNED.exec(name) ?? []
   return host !== undefined && pid !== undefined && isProcessGone(host, Number(pid))
 }

@@ -133,22 +133,38 @@ export class Signing {
   }
 
   /**
+   * What the signatures of a version that is not there yet are worth, with those that are kept already. Stores nothing.
+   * @throws as `admit`
+   */
+  async judge (candidate: Candidate): Promise<SignatureReport> {
+    return (await this.#judgeCandidate(candidate)).report
+  }
+
+  /**
    * Lets a version be published, or refuses it, and keeps the signatures it comes with: before the version exists, so
    * that it never exists without them. @throws as `admit`
    */
-  async admitPublish ({ label, subject, layers, bundles, policy }: Candidate): Promise<SignatureReport> {
+  async admitPublish (candidate: Candidate): Promise<SignatureReport> {
+    const { report, stored, fresh } = await this.#judgeCandidate(candidate)
+    const signers = new Set(report.signatures.slice(0, stored.length)
+      .flatMap(({ fingerprint, problem }) => problem === null ? [fingerprint] : []))
+    for (const { bytes } of fresh) {
+      const isThere = stored.some((known) => 'bytes' in known && known.bytes.equals(bytes))
+      const signer = parsedOrNull(bytes)?.fingerprint
+      if (!isThere && (signer === undefined || !signers.has(signer))) {
+        await this.#context.referrers.add(bytes, candidate.subject)
+      }
+    }
+    return report
+  }
+
+  async #judgeCandidate ({ label, subject, layers, bundles, policy }: Candidate) {
     const trust = this.trust.read()
     const fresh = bundles.map((bytes) => ({ digest: subject.digest, bytes }))
     const stored = await this.#context.referrers.list(subject.digest)
     const report = this.#judge([...stored, ...fresh], layers, trust)
     this.#enforce(report, { policy: stricter(policy, this.policy(trust)), digest: subject.digest, label })
-    const signers = new Set(report.signatures.slice(0, stored.length)
-      .flatMap(({ fingerprint, problem }) => problem === null ? [fingerprint] : []))
-    for (const { bytes } of fresh) {
-      const isThere = stored.some((known) => 'bytes' in known && known.bytes.equals(bytes))
-      if (!isThere && !signers.has(parseBundle(bytes).fingerprint)) await this.#context.referrers.add(bytes, subject)
-    }
-    return report
+    return { report, stored, fresh }
   }
 
   async #report (digest: string): Promise<SignatureReport> {

@@ -1,4 +1,4 @@
-import { Type } from 'typebox'
+import { Type, type Static } from 'typebox'
 import { Value } from 'typebox/value'
 import { digestOf } from '../blobs.js'
 import { RegistryError } from '../errors.js'
@@ -14,7 +14,7 @@ const EMPTY = Buffer.from('{}')
 const SUBJECT = 'io.gauntlet.subject'
 /** Entries of other tools, which do not say whose they are, that are read to find out. */
 const UNKNOWN_MAX = 1_000
-const SIGNATURES_MAX = 100
+export const SIGNATURES_MAX = 100
 
 /** A manifest that a signature is, or would be, about. */
 export interface Subject { readonly digest: string, readonly sizeBytes: number }
@@ -38,6 +38,9 @@ const ReferrerSchema = Type.Object({
   layers: Type.Array(Descriptor, { minItems: 1, maxItems: 1 }),
   subject: Descriptor
 })
+
+/** The manifest of a signature: which bundle, and about which manifest. */
+export type Referrer = Static<typeof ReferrerSchema>
 
 export interface ReferrerStoreContext {
   readonly layout: Layout
@@ -132,12 +135,17 @@ export class ReferrerStore {
     }
   }
 
-  async #referrer (digest: string) {
-    const document = parseJson(await this.#context.layout.readDocument(digest, 'the manifest of a signature'), 'the manifest of a signature')
-    if (!Value.Check(ReferrerSchema, document)) return null
-    const isBundle = document.artifactType === BUNDLE_MEDIA_TYPE || document.layers[0]?.mediaType === BUNDLE_MEDIA_TYPE
-    return isBundle ? document : null
+  async #referrer (digest: string): Promise<Referrer | null> {
+    return parseReferrer(await this.#context.layout.readDocument(digest, 'the manifest of a signature'))
   }
+}
+
+/** A manifest that is a signature; null for any other. @throws RegistryError SIGNATURE_INVALID when it is not JSON */
+export function parseReferrer (bytes: Buffer): Referrer | null {
+  const document = parseJson(bytes, 'the manifest of a signature')
+  if (!Value.Check(ReferrerSchema, document)) return null
+  const isBundle = document.artifactType === BUNDLE_MEDIA_TYPE || document.layers[0]?.mediaType === BUNDLE_MEDIA_TYPE
+  return isBundle ? document : null
 }
 
 /** The index with one entry more, unless it has it already. */

@@ -1,0 +1,262 @@
+import { readArtifact, type Artifact } from './artifacts/artifact.js'
+import { convertArtifact } from './artifacts/convert.js'
+import { readBundles } from './artifacts/signatures.js'
+import type { ArtifactReader } from './artifact-reader.js'
+import { inTransaction } from './database.js'
+import { RegistryError } from './errors.js'
+import { fetchBlobs, fetchDocument, type WantedBlob } from './fetch.js'
+import type { Inspect } from './inspection.js'
+import { lookAt } from './layout-blobs.js'
+import { parseManifest, type Manifest } from './manifest.js'
+import { checkAlias, checkName, checkVersion, quote } from './names.js'
+import { refuseUnsafeFormat } from './paths.js'
+import type { PartialBlobs } from './partial.js'
+import type { TransferProgress } from './progress.js'
+import type { PublishContext, PublishResult } from './publish.js'
+import { admit, record, refuseConflict, type Built, type Recorded, type RecordRequest } from './record.js'
+import { parseServing, type Serving } from './serving.js'
+import { headOf, SERVING_FILE } from './source.js'
+import { refuseRemoved } from './tombstones.js'
+import { findVersion } from './versions.js'
+
+/** How far it has come; `blob` after each. A kill after `committed` leaves the version, before it leaves none. */
+export type IngestStep = 'manifest' | 'blob' | 'stored' | 'committed' | 'indexed'
+
+const PARALLEL = 3
+
+export interface IngestRequest {
+  /** Of the manifest. */
+  readonly digest: string
+  /** What the artifact is called here; without it, what its manifest says. */
+  readonly name?: string
+  readonly version?: string
+  readonly alias?: string
+  /** Only for what says nothing of how it is served, and so is inspected. */
+  readonly task?: Serving['task']
+  /** The same: which file of it is the model. */
+  readonly modelFile?: string
+  /** The same: what of it is left out. See `excluding`. */
+  readonly exclude?: readonly string[]
+  readonly actor: string
+  readonly reason?: string
+  readonly signaturePolicy?: RecordRequest['signaturePolicy']
+  /** Only tells what would be done. Nothing is stored; files of ours are not even read. */
+  readonly dryRun?: boolean
+  /** Blobs that are on their way at a time; 3 unless told. */
+  readonly parallel?: number
+  readonly progress?: TransferProgress
+  readonly onStep?: (step: IngestStep) => void
+}
+
+export interface IngestResult extends PublishResult {
+  /** Whether the manifest had to be made anew, so that the digest is another one. */
+  readonly converted: boolean
+  /** Signatures of what was converted: they are about other bytes, so they were left. */
+  readonly signaturesLeft?: number
+}
+
+export interface IngestContext extends PublishContext {
+  readonly partials: PartialBlobs
+}
+
+/** An artifact that is kept as it is. */
+interface Candidate {
+  readonly request: RecordRequest
+  readonly artifact: Artifact
+  readonly manifest: Manifest
+  readonly serving: Serving
+  readonly bundles: readonly Buffer[]
+}
+
+/**
+ * Makes a version of an artifact that exists elsewhere. What says how it is served (`serving.json`) keeps its manifest,
+ * and so its digest; anything else is unpacked, inspected and published anew. Blobs that are here already are not
+ * fetched; those that are on their way lie outside the layout until all are there, and a later attempt goes on where
+ * this one was killed.
+ * @throws RegistryError SOURCE_INVALID, DIGEST_MISMATCH, INVALID_*, SERVING_INVALID, VERSION_CONFLICT, VERSION_REMOVED,
+ * SIGNATURE_REQUIRED, SIGNATURE_INVALID, those of setting an alias and those of the reader
+ */
+export async function ingest (
+  context: IngestContext, request: IngestRequest, reader: ArtifactReader, inspect: Inspect
+): Promise<IngestResult> {
+  const artifact = await readArtifact(reader, request.digest)
+  refuseTooMuch(context, artifact, reader)
+  request.onStep?.('manifest')
+  const serving = await readServing(context, artifact, reader)
+  const { parallel = PARALLEL } = request
+  if (serving === null) return await convertArtifact(context, { request, artifact, reader, parallel }, inspect)
+  const named = namedAs(request, artifact, reader)
+  refuseRemoved(context.database, named.name, named.version)
+  const manifest = manifestOf(artifact, reader)
+  refuseModelless(serving, manifest, reader)
+  const built = builtOf(artifact, manifest, serving)
+  refuseConflict(findVersion(context.database, named.name, named.version), built, named)
+  const bundles = await readBundles(reader, artifact.digest)
+  const signature = await context.signing.judge({
+    label: `${named.name}:${named.version}`,
+    subject: { digest: artifact.digest, sizeBytes: artifact.bytes.length },
+    layers: manifest.layers,
+    bundles,
+    policy: named.signaturePolicy ?? 'off'
+  })
+  const candidate = { request: named, artifact, manifest, serving, bundles }
+  const isDryRun = request.dryRun === true
+  const recorded = isDryRun ? rehearse(context, named, built) : await keep(context, candidate, request, reader)
+  return { ...recorded, converted: false, ...signature.state === 'unsigned' ? {} : { signature } }
+}
+
+/** What the version is called; what has no name in the request is called what its manifest says. */
+function namedAs (request: IngestRequest, { annotations }: Artifact, reader: ArtifactReader): RecordRequest {
+  const name = request.name ?? annotations['org.opencontainers.image.title']
+  const version = request.version ?? annotations['org.opencontainers.image.version']
+  if (name === undefined) throw new RegistryError('INVALID_NAME', `${quote(reader.label)} does not say how its model is called; give it a name`)
+  if (version === undefined) throw new RegistryError('INVALID_VERSION', `${quote(reader.label)} does not say which version it is; give it one`)
+  checkName(name)
+  checkVersion(version)
+  const { alias, actor, reason = 'imported', signaturePolicy } = request
+  if (alias !== undefined) checkAlias(alias)
+  return {
+    name,
+    version,
+    actor,
+    reason,
+    ...alias === undefined ? {} : { alias },
+    ...signaturePolicy === undefined ? {} : { signaturePolicy }
+  }
+}
+
+/** The serving.json of an artifact that can be kept as it is; null when it has none, or only a draft of one. */
+async function readServing (
+  { limits }: IngestContext, artifact: Artifact, reader: ArtifactReader
+): Promise<Serving | null> {
+  const isPlain = artifact.kind === 'modelpack' &&
+    artifact.layers.every(({ mediaType, path }) => mediaType.endsWith('.raw') && path !== null)
+  const layer = artifact.layers.find(({ path }) => path === SERVING_FILE)
+  if (!isPlain || layer === undefined) return null
+  const bytes = await fetchDocument(reader, { label: SERVING_FILE, ...layer }, limits.servingBytesMax)
+  try {
+    return parseServing(bytes.toString())
+  } catch (error) {
+    if (error instanceof RegistryError) return null // what is wrong with a draft is said where it is completed
+    throw error
+  }
+}
+
+function manifestOf (artifact: Artifact, reader: ArtifactReader): Manifest {
+  try {
+    return parseManifest(artifact.bytes, artifact.digest)
+  } catch (error) {
+    if (!(error instanceof RegistryError)) throw error
+    throw new RegistryError('SOURCE_INVALID', `${quote(reader.label)}: ${error.message}`, { cause: error })
+  }
+}
+
+function refuseModelless ({ modelFile }: Serving, { layers }: Manifest, reader: ArtifactReader): void {
+  if (layers.some(({ path }) => path === modelFile)) return
+  throw new RegistryError('SERVING_INVALID',
+    `serving.json: /modelFile ${quote(modelFile)} must be a file of ${quote(reader.label)}`)
+}
+
+function refuseTooMuch ({ limits }: IngestContext, { config, layers }: Artifact, reader: ArtifactReader): void {
+  const bytes = layers.reduce((sum, { sizeBytes }) => sum + sizeBytes, config.sizeBytes)
+  const problem = layers.length > limits.filesMax
+    ? `has ${layers.length} layers, more than the ${limits.filesMax} allowed`
+    : bytes > limits.totalBytesMax ? `has ${bytes} bytes, more than the ${limits.totalBytesMax} allowed` : null
+  if (problem !== null) throw new RegistryError('SOURCE_INVALID', `${quote(reader.label)} ${problem}`)
+}
+
+function builtOf ({ digest, bytes }: Artifact, { layers }: Manifest, serving: Serving): Built {
+  const sizeBytes = layers.reduce((sum, layer) => sum + layer.sizeBytes, 0)
+  return { digest, manifestBytes: bytes.length, sizeBytes, serving }
+}
+
+/** Everything that recording would do and refuse, undone again. */
+function rehearse (context: IngestContext, request: RecordRequest, built: Built): Recorded {
+  class Undo extends Error { constructor (readonly recorded: Recorded) { super('undo') } }
+  try {
+    return inTransaction(context.database, (connection) => {
+      throw new Undo(record(connection, context, request, built, 'version.import'))
+    })
+  } catch (error) {
+    if (error instanceof Undo) return error.recorded
+    throw error
+  }
+}
+
+/** Fetches what is missing; then, while nobody collects blobs, gives all of it its place, the manifest last. */
+async function keep (
+  context: IngestContext, candidate: Candidate, options: IngestRequest, reader: ArtifactReader
+): Promise<Recorded> {
+  const { partials } = context
+  const { artifact, manifest, serving } = candidate
+  const step = options.onStep ?? (() => {})
+  const { parallel = PARALLEL, progress } = options
+  const fetching = { parallel, onBlob: () => step('blob'), ...progress === undefined ? {} : { progress } }
+  const wanted = blobsOf(artifact, manifest)
+  const files = new Map<string, string>()
+  const fetchMissing = async () => {
+    const missing = wanted.filter(({ digest, sizeBytes }) => !files.has(digest) && !isThere(context, digest, sizeBytes))
+    for (const [digest, path] of await fetchBlobs(reader, partials, missing, fetching)) files.set(digest, path)
+  }
+  const hold = context.storage.hold()
+  try {
+    await fetchMissing()
+    await hold.take()
+    await fetchMissing() // what was here may have been collected meanwhile
+    await refuseUnsafeFiles(context, manifest, files)
+    await store(context, candidate, files)
+    step('stored')
+    const built = builtOf(artifact, manifest, serving)
+    const recorded = inTransaction(context.database,
+      (connection) => record(connection, context, candidate.request, built, 'version.import'))
+    step('committed')
+    context.refreshIndex()
+    step('indexed')
+    return recorded
+  } finally {
+    hold.release()
+    for (const path of files.values()) await partials.giveUp(path)
+    await partials.tidy()
+  }
+}
+
+async function store (
+  { database, layout, temporary, signing }: IngestContext, { request, artifact, manifest, serving, bundles }: Candidate,
+  files: Map<string, string>
+): Promise<void> {
+  for (const [digest, path] of files) {
+    await layout.adopt(path, digest)
+    files.delete(digest)
+  }
+  await layout.sync()
+  await temporary.use(async (stage) => await layout.put(artifact.bytes, stage))
+  await layout.sync()
+  const built = builtOf(artifact, manifest, serving)
+  await admit(database, signing, request, { built, layers: manifest.layers, bundles })
+}
+
+function blobsOf ({ config }: Artifact, { layers }: Manifest): WantedBlob[] {
+  const all = [{ label: 'config', ...config }, ...layers.map((layer) => ({ label: layer.path, ...layer }))]
+  return [...new Map(all.map(({ label, digest, sizeBytes }) => [digest, { label, digest, sizeBytes }])).values()]
+}
+
+/** A blob of another size is damaged, and mended by being fetched. */
+function isThere ({ layout }: IngestContext, digest: string, sizeBytes: number): boolean {
+  const file = lookAt(layout, digest)
+  return file !== null && file.isRegular && file.sizeBytes === sizeBytes
+}
+
+/** What cannot become a version is not kept for another attempt either. */
+async function refuseUnsafeFiles (
+  { layout, partials }: IngestContext, { layers }: Manifest, files: Map<string, string>
+): Promise<void> {
+  try {
+    for (const { path, digest } of layers) {
+      refuseUnsafeFormat(path, await headOf(files.get(digest) ?? layout.blobPath(digest)))
+    }
+  } catch (error) {
+    for (const path of files.values()) await partials.discard(path)
+    files.clear()
+    throw error
+  }
+}
