@@ -13,6 +13,8 @@ import type { Inspect } from './inspection.js'
 import { deriveIndex, withoutEntries } from './layout-index.js'
 import { Layout } from './layout.js'
 import { MaterialiseCache, type Materialised } from './materialise.js'
+import { Published } from './distribution/published.js'
+import { UploadSessions } from './distribution/upload-sessions.js'
 import { CHAMPION, parseReference } from './names.js'
 import { PARTIAL_LIMITS, PartialBlobs, type PartialLimits } from './partial.js'
 import { isProofNeeded, proveFit } from './proof.js'
@@ -73,6 +75,10 @@ interface Parts {
 export class Registry {
   readonly rollouts: RolloutStore
   readonly signing: Signing
+  /** What others may read of it. */
+  readonly published: Published
+  /** Uploads to other registries that were interrupted. */
+  readonly uploads: UploadSessions
   readonly #parts: Parts
   readonly #now: () => number
   readonly #warn: (message: string) => void
@@ -91,6 +97,8 @@ export class Registry {
     this.#aliases = new AliasStore(this.#audit)
     this.#cache = new MaterialiseCache(parts.cache, parts.layout, parts.temporary)
     this.signing = this.#createSigning(options)
+    this.published = new Published(parts.database, parts.layout)
+    this.uploads = new UploadSessions(parts.temporary.root)
     this.rollouts = new RolloutStore({
       database: parts.database,
       aliases: this.#aliases,

@@ -120,5 +120,5 @@ function exitCodeOfStatus (status: number): number {
   if (status === 409) return EXIT.conflict
   if (status === 400 || status === 413 || status === 422) return EXIT.validation
   if (status === 401 || status === 403) return EXIT.auth
-  return status === 0 || status === 503 || status === 504 ? EXIT.unavailable : EXIT.unexpected
+  return status === 0 || status === 502 || status === 503 || status === 504 ? EXIT.unavailable : EXIT.unexpected
 }

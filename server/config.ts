@@ -11,6 +11,17 @@ export const ConfigSchema = Type.Object({
   logLevel: Type.Union(['error', 'warn', 'info', 'debug', 'silent'].map((level) => Type.Literal(level)), {
     default: 'info', description: 'least level that is logged: error, warn, info, debug or silent'
   }),
+  registryPort: Type.String({
+    pattern: '^(off|\\d{1,4}|[1-5]\\d{4}|6[0-4]\\d{3}|65[0-4]\\d{2}|655[0-2]\\d|6553[0-5])$',
+    default: 'off',
+    description: 'TCP port where OCI tools read the registry, 0 takes a free one, or off'
+  }),
+  registryConnectionsMax: Type.Integer({
+    minimum: 1, maximum: 100_000, default: 256, description: 'connections to that port at a time'
+  }),
+  registryIdleTimeoutMs: Type.Integer({
+    minimum: 100, maximum: 3_600_000, default: 60_000, description: 'a connection to that port on which no byte moves is closed, ms'
+  }),
   bodyMaxBytes: Type.Integer({
     minimum: 1_024, maximum: 1_073_741_824, default: 33_554_432, description: 'largest request body, bytes'
   }),

@@ -5,6 +5,7 @@ import { ModelPool } from '../models/pool.js'
 import { Registry } from '../registry/registry.js'
 import { buildApp } from './app.js'
 import type { Config } from './config.js'
+import { buildDistributionApp } from './distribution/app.js'
 import { Fleet } from './fleet.js'
 import { Inference } from './inference.js'
 import type { Log } from './log.js'
@@ -21,6 +22,8 @@ const PRUNE_EVERY_MS = 3_600_000
 export interface Gateway {
   readonly app: FastifyInstance
   readonly url: string
+  /** Where OCI tools read the registry; null when that is off. */
+  readonly registryUrl: string | null
   /** Resolves when every champion is warm, or has failed to load. */
   readonly settled: Promise<void>
   /** Stops taking requests, lets those in flight finish, ends every host and closes the state. */
@@ -88,15 +91,27 @@ export async function startGateway (config: Config, log: Log): Promise<Gateway> 
   const stopWatching = watch(config, { registry, fleet, controller, traffic, log })
   const settled = whenSettled(fleet, registry)
   await app.listen({ host: config.host, port: config.port })
+  const distribution = await listenForTools(config, registry, log)
   const close = async (): Promise<void> => {
     stopWatching()
+    await distribution?.close()
     await app.close()
     fleet.close()
     await pool.close()
     await traffic.close()
     registry.close()
   }
-  return { app, url: urlOf(app, config.host), settled, close }
+  const registryUrl = distribution === null ? null : urlOf(distribution, config.host)
+  return { app, url: urlOf(app, config.host), registryUrl, settled, close }
+}
+
+/** OCI tools insist on `/v2/` at the root, where the inference protocol is, so they have a port of their own. */
+async function listenForTools (config: Config, { published }: Registry, log: Log): Promise<FastifyInstance | null> {
+  const { host, registryPort, registryConnectionsMax: connectionsMax, registryIdleTimeoutMs: idleTimeoutMs } = config
+  if (registryPort === 'off') return null
+  const app = buildDistributionApp({ published, connectionsMax, idleTimeoutMs, log })
+  await app.listen({ host, port: Number(registryPort) })
+  return app
 }
 
 function createMirror ({ mirrorInFlightMax, requestTimeoutMs }: Config, onPair: (pair: MirrorPair) => void): Mirror {

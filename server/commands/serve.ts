@@ -13,9 +13,10 @@ export function addServeCommand (program: Command, { options, signal, print }: S
     .description('serve the champions, drive the rollouts')
     .option('--port <number>', 'TCP port; 0 takes a free one (default: 8080)')
     .option('--host <address>', 'address to bind (default: 127.0.0.1)')
+    .option('--registry-port <number>', 'TCP port where OCI tools read the registry; 0 takes a free one (default: off)')
     .option('--log-level <level>', 'error, warn, info, debug or silent (default: info)')
     .addHelpText('after', '\nEvery setting can be given in the environment: see docs/configuration.md.')
-    .action(async (flags: { port?: string, host?: string, logLevel?: string }) => {
+    .action(async (flags: { port?: string, host?: string, registryPort?: string, logLevel?: string }) => {
       const { dataDir } = options()
       const [{ pino }, { loadConfig }, { startGateway }] = await Promise.all([
         import('pino'), import('../config.js'), import('../gateway.js')
@@ -23,7 +24,9 @@ export function addServeCommand (program: Command, { options, signal, print }: S
       const config = loadConfig(process.env, { ...flags, dataDir })
       const logger = pino({ level: config.logLevel }, pino.destination(2))
       const gateway = await startGateway(config, (level, message, fields) => { logger[level](fields, message) })
-      print({ url: gateway.url }, () => `gauntlet is listening on ${gateway.url}`)
+      const { url, registryUrl } = gateway
+      print({ url, ...registryUrl === null ? {} : { registryUrl } },
+        () => `gauntlet is listening on ${url}${registryUrl === null ? '' : `\nthe registry can be read at ${registryUrl}`}`)
       if (!signal.aborted) await once(signal, 'abort')
       logger.info('stopping')
       await gateway.close()
