@@ -3,11 +3,13 @@ import { addAlias, addTag } from './commands/alias.js'
 import type { RegistryCommandsContext } from './commands/context.js'
 import { addFsck } from './commands/fsck.js'
 import { addGc } from './commands/gc.js'
+import { addGolden } from './commands/golden.js'
 import { addLogin, addLogout } from './commands/login.js'
 import { addModels, addShow } from './commands/models.js'
 import { addPush } from './commands/push.js'
 import { addPublish } from './commands/publish.js'
 import { addRm } from './commands/rm.js'
+import { addServing } from './commands/serving.js'
 import { addVerify } from './commands/verify.js'
 import { addSigningCommands } from './signing/commands.js'
 
@@ -18,6 +20,6 @@ import { addSigningCommands } from './signing/commands.js'
 export function addRegistryCommands (program: Command, context: RegistryCommandsContext): void {
   const all = [addPublish, addModels, addShow, addAlias, addTag, addVerify, addFsck, addGc, addRm]
   for (const add of all) add(program, context)
-  for (const add of [addPush, addLogin, addLogout]) add(program, context)
+  for (const add of [addGolden, addServing, addPush, addLogin, addLogout]) add(program, context)
   addSigningCommands(program, context)
 }

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { AliasStore, type AliasHistoryEntry, type AliasRemoval, type AliasRequest } from './aliases.js'
 import { AuditStore } from './audit.js'
+import { derive, type DeriveRequest } from './derive.js'
 import { dataVersion, inTransaction, openDatabase, withLock, type Database } from './database.js'
 import type { Kind } from './datasets/words.js'
 import { fsck, type FsckOptions, type FsckReport } from './fsck.js'
@@ -18,7 +19,9 @@ import { UploadSessions } from './distribution/upload-sessions.js'
 import { CHAMPION, parseReference } from './names.js'
 import { PARTIAL_LIMITS, PartialBlobs, type PartialLimits } from './partial.js'
 import { isProofNeeded, proveFit } from './proof.js'
+import { prepare, scanRequest, type Prepared, type PrepareRequest } from './prepare.js'
 import { publish, type PublishContext, type PublishRequest, type PublishResult } from './publish.js'
+import type { Recorded } from './record.js'
 import { RolloutStore } from './rollouts/store.js'
 import type { Prove } from './running.js'
 import type { SignaturePolicy } from './signing/policies.js'
@@ -152,6 +155,20 @@ export class Registry {
       now: this.#now,
       publish: async (folder) => await this.#publishLocal(folder, inspect)
     }, local, hub)
+  }
+
+  /** A source as it would be published, for as long as `work` takes. @throws RegistryError SOURCE_*, SERVING_INVALID */
+  async stage<Result> (
+    request: PrepareRequest, inspect: Inspect, work: (prepared: Prepared) => Promise<Result>
+  ): Promise<Result> {
+    const scanned = await scanRequest(request, this.#limits)
+    return await this.#parts.temporary.use(async (stage) =>
+      await work(await prepare(request, scanned, inspect, { stage, onCopied: () => {} })))
+  }
+
+  /** A version that differs from an older one in its serving.json alone. See `derive`. */
+  async derive (request: DeriveRequest): Promise<Recorded> {
+    return await derive(this.#publishContext(), request)
   }
 
   async #publishLocal (request: PublishRequest, inspect: Inspect): Promise<PublishResult> {

@@ -15,5 +15,8 @@ export interface RunnableModel {
  */
 export type Prove = (model: RunnableModel) => Promise<string[]>
 
+/** The inputs of a request of the Open Inference Protocol; throws naming the wrong field. */
+export type ParseRequest = (body: Buffer) => Promise<JsonTensor[]>
+
 /** Answers inputs with all outputs, one request after the other, whatever the golden examples say. */
 export type RunModel = (model: RunnableModel, requests: ReadonlyArray<readonly JsonTensor[]>) => Promise<JsonTensor[][]>

@@ -126,6 +126,19 @@ export async function storeBlobs (layout: Layout, { stage, folder, layers, named
   return stored
 }
 
+/** Stores what differs from a version whose other files are in the layout. The caller holds the storage lock. */
+export async function storeDocument (layout: Layout, { stage, layers, named }: {
+  stage: string, layers: readonly Layer[], named: Named
+}): Promise<Stored> {
+  const { path: _path, bytes, manifest, config, ...stored } = planManifest(layers, named)
+  await layout.put(bytes, stage)
+  await layout.put(config, stage)
+  await layout.sync()
+  await layout.put(manifest, stage)
+  await layout.sync()
+  return stored
+}
+
 async function removeReadOnly (path: string): Promise<void> {
   await chmod(path, 0o600).catch(() => {})
   await rm(path, { force: true })

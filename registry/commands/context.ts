@@ -1,7 +1,7 @@
 import { InvalidArgumentError, type Command } from 'commander'
 import type { Inspect } from '../inspection.js'
 import type { Registry } from '../registry.js'
-import type { Prove, RunModel } from '../running.js'
+import type { ParseRequest, Prove, RunModel } from '../running.js'
 
 /** What the composition lends to the commands. */
 export interface RegistryCommandsContext {
@@ -9,6 +9,7 @@ export interface RegistryCommandsContext {
   readonly inspect: Inspect
   readonly prove: Prove
   readonly runModel: RunModel
+  readonly parseRequest: ParseRequest
   readonly actor: () => string
   readonly print: (json: unknown, text: () => string) => void
   readonly warn: (line: string) => void

@@ -33,7 +33,7 @@ export const BaselineSchema = Type.Object({
   columns: Type.Record(Type.String(), Type.Object({
     kind: Type.Enum(['numeric', 'categorical', 'text', 'embedding'])
   }))
-}, { ...CLOSED, description: 'Sketches of the training data, by which drift is told; made by publish --baseline.' })
+}, { ...CLOSED, description: 'Sketches of the training data, by which drift is told later.' })
 
 export type Baseline = Static<typeof BaselineSchema>
 

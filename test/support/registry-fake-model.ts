@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Inspection, InspectionSource } from '../../registry/inspection.js'
 import type { Prove, RunModel } from '../../registry/running.js'
+import type { JsonTensor } from '../../registry/serving/tensors.js'
 
 export const TABULAR: Inspection = {
   task: 'tensor',
@@ -39,4 +40,9 @@ export const fakeProve: Prove = async (model) => {
 }
 
 /** What the composition lends to the commands, without a model that runs. */
-export const FAKE_MODELS = { inspect: fakeInspect, prove: fakeProve, runModel: fakeRunModel }
+export const FAKE_MODELS = {
+  inspect: fakeInspect,
+  prove: fakeProve,
+  runModel: fakeRunModel,
+  parseRequest: async (body: Buffer) => (JSON.parse(body.toString()) as { inputs: JsonTensor[] }).inputs
+}
