@@ -6,6 +6,7 @@ import { addGc } from './commands/gc.js'
 import { addGolden } from './commands/golden.js'
 import { addLogin, addLogout } from './commands/login.js'
 import { addModels, addShow } from './commands/models.js'
+import { addPull } from './commands/pull.js'
 import { addPush } from './commands/push.js'
 import { addPublish } from './commands/publish.js'
 import { addRm } from './commands/rm.js'
@@ -20,6 +21,6 @@ import { addSigningCommands } from './signing/commands.js'
 export function addRegistryCommands (program: Command, context: RegistryCommandsContext): void {
   const all = [addPublish, addModels, addShow, addAlias, addTag, addVerify, addFsck, addGc, addRm]
   for (const add of all) add(program, context)
-  for (const add of [addGolden, addServing, addPush, addLogin, addLogout]) add(program, context)
+  for (const add of [addGolden, addServing, addPush, addPull, addLogin, addLogout]) add(program, context)
   addSigningCommands(program, context)
 }
