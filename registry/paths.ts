@@ -1,4 +1,3 @@
-import { RegistryError } from './errors.js'
 import { quote } from './names.js'
 
 const SEGMENT_BYTES_MAX = 255
@@ -6,23 +5,6 @@ const PATH_BYTES_MAX = 1024
 const SEGMENTS_MAX = 32
 // eslint-disable-next-line no-control-regex -- control characters are exactly what is refused
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
-
-/** Formats that run code when they are loaded, by file ending. */
-const UNSAFE_ENDINGS: Readonly<Record<string, string>> = {
-  '.pt': 'PyTorch pickle',
-  '.pth': 'PyTorch pickle',
-  '.ckpt': 'checkpoint pickle',
-  '.pkl': 'pickle',
-  '.pickle': 'pickle',
-  '.joblib': 'joblib pickle',
-  '.h5': 'Keras HDF5',
-  '.hdf5': 'Keras HDF5',
-  '.keras': 'Keras archive'
-}
-
-/** Opcodes: empty dict, empty list, mark, global, long (torch's magic number). */
-const PICKLE_OPENINGS: ReadonlySet<number> = new Set([0x7d, 0x5d, 0x28, 0x63, 0x8a])
-const PICKLE_FRAME = 0x95
 
 const WEIGHT = /\.(onnx|onnx_data|safetensors|bin|data)$|\.onnx_data_\d+$/i
 const DOCUMENT = /^(readme|license|licence|notice|changelog)(\..*)?$|\.md$/i
@@ -78,22 +60,6 @@ export function pathsFault (paths: readonly string[]): string | null {
   return null
 }
 
-/**
- * Refuses formats whose loading can run code. `head` is the beginning of the file, by which torch's `.bin`
- * (a zip or a bare pickle) is told from plain external data.
- * @throws RegistryError SOURCE_INVALID
- */
-export function refuseUnsafeFormat (path: string, head: Buffer): void {
-  const name = path.slice(path.lastIndexOf('/') + 1).toLowerCase()
-  const ending = name.slice(name.lastIndexOf('.'))
-  const isTorchBin = ending === '.bin' && (name.startsWith('pytorch_model') || looksPickled(head))
-  const kind = isTorchBin ? 'PyTorch pickle' : Object.hasOwn(UNSAFE_ENDINGS, ending) ? UNSAFE_ENDINGS[ending] : undefined
-  if (kind === undefined) return
-  throw new RegistryError('SOURCE_INVALID',
-    `${quote(path)} is a ${kind} file, a format that can run code when it is loaded, so it is refused; ` +
-    'export the model to ONNX and keep such files out of the folder')
-}
-
 /** The ModelPack media type of every layer of a dataset. */
 export const DATASET_MEDIA_TYPE = 'application/vnd.cncf.model.dataset.v1.raw'
 
@@ -102,15 +68,6 @@ export function mediaTypeOf (path: string): string {
   const name = path.slice(path.lastIndexOf('/') + 1)
   const family = DOCUMENT.test(name) ? 'doc' : WEIGHT.test(name) ? 'weight' : 'weight.config'
   return `application/vnd.cncf.model.${family}.v1.raw`
-}
-
-/** A zip, as torch writes; or a bare pickle: its protocol, then an opcode that pickles begin with. */
-function looksPickled (head: Buffer): boolean {
-  if (head.subarray(0, 4).equals(Buffer.from('PK\x03\x04', 'latin1'))) return true
-  const [mark, protocol, opcode] = head
-  if (mark !== 0x80 || protocol === undefined || opcode === undefined) return false
-  if (protocol === 2 || protocol === 3) return PICKLE_OPENINGS.has(opcode)
-  return (protocol === 4 || protocol === 5) && opcode === PICKLE_FRAME
 }
 
 /** `a/b/c` gives `a/b/c`, `a/b`, `a`. */

@@ -1,5 +1,7 @@
 import { join } from 'node:path'
 import { RegistryError } from './errors.js'
+import { checkModelFiles } from './formats/check.js'
+import type { ModelFileLimits } from './formats/limits.js'
 import {
   completeServing, explainServing, type Inferred, type Inspect, type Inspection, type InspectionSource
 } from './inspection.js'
@@ -55,17 +57,18 @@ export async function scanRequest (request: PrepareRequest, limits: SourceLimits
 }
 
 /**
- * Copies what was scanned into `stage`, runs the copy once and completes its serving.json.
+ * Copies what was scanned into `stage`, checks the copy, runs it once and completes its serving.json.
  * @param onCopied called when all files were copied and the user's serving.json read
  * @throws RegistryError SOURCE_INVALID, SERVING_INVALID
  */
 export async function prepare (
   request: PrepareRequest, scanned: Scanned, inspect: Inspect,
-  { stage, onCopied }: { stage: string, onCopied: () => void }
+  { stage, modelFiles, onCopied }: { stage: string, modelFiles: ModelFileLimits, onCopied: () => void }
 ): Promise<Prepared> {
   const { label = request.path, task, drafts = [], progress } = request
   const folder = join(stage, 'files')
   const copied = await copyFiles(scanned.files, folder, label, progress)
+  await checkModelFiles(copied.map((layer) => ({ ...layer, location: join(folder, layer.path) })), modelFiles)
   const own = await readDraft(folder, scanned.files)
   const asked = task === undefined ? [] : [{ from: '--task', draft: { task } }]
   const stated = layerDrafts([...asked, ...drafts, { from: SERVING_FILE, draft: own }])

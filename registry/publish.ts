@@ -1,4 +1,5 @@
 import { attempt, inTransaction, type Database } from './database.js'
+import { allowingDomains } from './formats/limits.js'
 import type { HubRequest } from './hub/request.js'
 import type { Inferred, Inspect } from './inspection.js'
 import type { Layout } from './layout.js'
@@ -31,6 +32,8 @@ export interface PublishRequest extends RecordRequest, PrepareRequest {
   readonly sourceDateEpoch?: number
   /** Does and refuses all that a publish would, but stores nothing; signatures are not looked at. */
   readonly isDryRun?: boolean
+  /** Operator domains that are allowed beside those of the runtime, those of `limits` and those the model defines. */
+  readonly allowedOperatorDomains?: readonly string[]
   readonly onStep?: (step: PublishStep) => void
 }
 
@@ -86,7 +89,8 @@ async function publishHolding (
   step('scanned')
   const { inferred, ...outcome } = await context.temporary.use(async (stage) => {
     const onCopied = (): void => step('copied')
-    const prepared = await prepare(request, scanned, inspect, { stage, onCopied })
+    const modelFiles = allowingDomains(context.limits.modelFiles, request.allowedOperatorDomains)
+    const prepared = await prepare(request, scanned, inspect, { stage, modelFiles, onCopied })
     if (request.prove !== undefined) await proveExamples(request.prove, prepared, request)
     step('inspected')
     const { folder, layers, serving, inferred } = prepared

@@ -3,8 +3,10 @@ import { basename, join } from 'node:path'
 import { chooseVariant, type Dtype } from './dtype.js'
 import { RegistryError } from './errors.js'
 import { excluding } from './exclude.js'
+import { MODEL_FILE_LIMITS, type ModelFileLimits } from './formats/limits.js'
+import { HEAD_BYTES, refuseUnsafeFormat } from './formats/unsafe.js'
 import { quote } from './names.js'
-import { pathsFault, refuseUnsafeFormat } from './paths.js'
+import { pathsFault } from './paths.js'
 
 const MODEL_FILES = ['model.onnx', 'onnx/model.onnx'] as const
 /** What tools keep beside a model for themselves: the history of git, the notes of a download from the hub. */
@@ -18,13 +20,16 @@ export interface SourceLimits {
   readonly servingBytesMax: number
   /** How many times larger than itself a compressed archive of more than a little may be. */
   readonly compressionRatioMax: number
+  /** What is checked of model files before they are run. */
+  readonly modelFiles: ModelFileLimits
 }
 
 export const SOURCE_LIMITS: SourceLimits = {
   filesMax: 10_000,
   totalBytesMax: 64 * 1024 ** 3,
   servingBytesMax: 16 * 1024 ** 2,
-  compressionRatioMax: 200
+  compressionRatioMax: 200,
+  modelFiles: MODEL_FILE_LIMITS
 }
 
 /** A file to be published: its path inside the version and where it is now. */
@@ -202,7 +207,7 @@ export async function headOf (location: string): Promise<Buffer> {
   try {
     const file = await open(location, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
     try {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(8), 0, 8, 0)
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0)
       return buffer.subarray(0, bytesRead)
     } finally {
       await file.close()

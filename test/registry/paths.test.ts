@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { mediaTypeOf, pathFault, pathsFault, refuseUnsafeFormat } from '../../registry/paths.js'
+import { mediaTypeOf, pathFault, pathsFault } from '../../registry/paths.js'
 
 /** Any UTF-16, half a surrogate pair included. */
 const anyText = fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 12 }).map((units) => String.fromCharCode(...units))
@@ -59,26 +59,6 @@ describe('the layer paths of a version', () => {
   it('of ten thousand files are checked without going quadratic', () => {
     const paths = Array.from({ length: 10_000 }, (_, index) => `${'d/'.repeat(20)}${index}`)
     expect(pathsFault(paths)).toBeNull()
-  })
-})
-
-describe('formats that run code when loaded', () => {
-  it.each(['a.pt', 'a.PTH', 'b/c.ckpt', 'a.pkl', 'a.pickle', 'a.joblib', 'a.h5', 'a.hdf5', 'a.keras', 'pytorch_model.bin', 'pytorch_model-00001-of-2.bin'])(
-    'refuses %s and says why', (path) => {
-      expect(() => refuseUnsafeFormat(path, Buffer.alloc(8))).toThrow(/a format that can run code when it is loaded, so it is refused/)
-    })
-
-  it('tells torch’s .bin from external data by its first bytes', () => {
-    expect(() => refuseUnsafeFormat('weights.bin', Buffer.from('PK\x03\x04', 'latin1'))).toThrow(/PyTorch pickle/)
-    for (const head of [[0x80, 2, 0x8a, 0x0a], [0x80, 3, 0x7d], [0x80, 4, 0x95], [0x80, 5, 0x95]]) {
-      expect(() => refuseUnsafeFormat('weights.bin', Buffer.from(head))).toThrow(/PyTorch pickle/)
-    }
-    expect(() => refuseUnsafeFormat('weights.bin', Buffer.from([0x80, 2, 0x3f, 0x3f]))).not.toThrow()
-    expect(() => refuseUnsafeFormat('weights.bin', Buffer.from([0, 0, 0x80, 0x3f]))).not.toThrow()
-  })
-
-  it.each(['model.onnx', 'model.onnx_data', 'a.safetensors', 'README.md', 'noending', '.constructor', '.toString'])('accepts %s', (path) => {
-    expect(() => refuseUnsafeFormat(path, Buffer.alloc(0))).not.toThrow()
   })
 })
 

@@ -1,8 +1,9 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { describeOnnx } from '../../registry/formats/onnx.js'
 import type { Inspection, InspectionSource } from '../../registry/inspection.js'
 import type { Prove, RunModel } from '../../registry/running.js'
 import type { JsonTensor } from '../../registry/serving/tensors.js'
+import { ProtobufWriter } from '../../scripts/support/protobuf.js'
 
 export const TABULAR: Inspection = {
   task: 'tensor',
@@ -12,15 +13,29 @@ export const TABULAR: Inspection = {
   batchable: true
 }
 
-/** Bytes that stand for a model: what `fakeInspect` shall say about them, then a seed that makes them differ. */
+const PART_LENGTH = 100
+
+/**
+ * An ONNX model of one output that computes nothing. Its metadata tells what `fakeInspect` shall say about it, in parts
+ * so short that the whole file is ASCII, then a seed that makes models differ.
+ */
 export function modelBytes (seed: string, inspection: Partial<Inspection> = {}): string {
-  return JSON.stringify({ ...TABULAR, ...inspection, seed })
+  const text = JSON.stringify({ ...TABULAR, ...inspection, seed })
+    .replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  const type = new ProtobufWriter().message(1, new ProtobufWriter().int(1, 1))
+  const output = new ProtobufWriter().string(1, 'y').message(2, type)
+  const model = new ProtobufWriter().int(1, 8).message(7, new ProtobufWriter().message(12, output))
+  model.message(8, new ProtobufWriter().int(2, 17))
+  for (let from = 0; from < text.length; from += PART_LENGTH) {
+    model.message(14, new ProtobufWriter().string(1, `part ${from}`).string(2, text.slice(from, from + PART_LENGTH)))
+  }
+  return Buffer.from(model.finish()).toString('latin1')
 }
 
 /** Reads the model file as the real one does, through the folder it is given, but runs nothing. */
 export async function fakeInspect ({ directory, modelFile, task }: InspectionSource): Promise<Inspection> {
-  const text = await readFile(join(directory, modelFile), 'utf8')
-  const { seed: _seed, ...inspection } = JSON.parse(text) as Inspection & { seed: string }
+  const { metadata } = await describeOnnx(join(directory, modelFile))
+  const { seed: _seed, ...inspection } = JSON.parse(Object.values(metadata).join('')) as Inspection & { seed: string }
   return task === undefined ? inspection : { ...inspection, task }
 }
 
