@@ -27,7 +27,9 @@ export interface CheckedModelFiles { readonly onnx: ReadonlyMap<string, OnnxHead
  * bounds of `limits`; the files must be ones that nobody else can change.
  * @throws RegistryError SOURCE_INVALID naming the file, what is wrong and what was expected
  */
-export async function checkModelFiles (files: readonly ModelFile[], limits: ModelFileLimits): Promise<CheckedModelFiles> {
+export async function checkModelFiles (
+  files: readonly ModelFile[], limits: ModelFileLimits
+): Promise<CheckedModelFiles> {
   const sizes = new Map(files.map(({ path, sizeBytes }) => [path, sizeBytes]))
   const onnx = new Map<string, OnnxHeader>()
   for (const { path, location } of files) {

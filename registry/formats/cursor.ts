@@ -27,7 +27,7 @@ export class FileCursor {
     this.#subject = subject
   }
 
-  /** Opens a regular file, never through a symbolic link, lends it and closes it. @throws RegistryError SOURCE_INVALID */
+  /** Opens a regular file, never through a symbolic link, lends and closes it. @throws RegistryError SOURCE_INVALID */
   static async use<Result> (
     location: string, subject: Subject, work: (cursor: FileCursor) => Promise<Result>
   ): Promise<Result> {

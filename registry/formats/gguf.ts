@@ -17,7 +17,9 @@ const UINT32 = 4
 const STRING = 8
 const ARRAY = 9
 /** Bytes of a value, by the number of its type. */
-const VALUE_BYTES: Readonly<Record<number, number>> = { 0: 1, 1: 1, 2: 2, 3: 2, [UINT32]: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8 }
+const VALUE_BYTES: Readonly<Record<number, number>> = {
+  0: 1, 1: 1, 2: 2, 3: 2, [UINT32]: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8
+}
 
 /** Elements and bytes of one block, by the number of the tensor's type (ggml). */
 const BLOCKS: Readonly<Record<number, readonly [elements: number, bytes: number]>> = {

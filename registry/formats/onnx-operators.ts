@@ -44,7 +44,8 @@ export function checkOperators (
 
 /** Nodes of a graph once every call is replaced by the body of its function; not recursive, so that depth is free. */
 function unfold (
-  graph: OperatorCounts, bodies: ReadonlyMap<string, OperatorCounts>, nodesMax: number, refuse: (what: string) => RegistryError
+  graph: OperatorCounts, bodies: ReadonlyMap<string, OperatorCounts>, nodesMax: number,
+  refuse: (what: string) => RegistryError
 ): number {
   const sizes = new Map<string, number>()
   const open = new Set<string>()
@@ -53,7 +54,8 @@ function unfold (
   const stack = [...graph.keys()].filter((operator) => bodies.has(operator))
   for (let operator = stack.at(-1); operator !== undefined; operator = stack.at(-1)) {
     const body = bodies.get(operator) as OperatorCounts
-    const missing = sizes.has(operator) ? [] : [...body.keys()].filter((inner) => bodies.has(inner) && !sizes.has(inner))
+    const called = sizes.has(operator) ? [] : [...body.keys()]
+    const missing = called.filter((inner) => bodies.has(inner) && !sizes.has(inner))
     if (missing.length === 0) {
       sizes.set(operator, sizeOf(body))
       open.delete(operator)

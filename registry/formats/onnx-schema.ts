@@ -101,7 +101,8 @@ export const DIMENSION = shape('TensorShapeProto.Dimension', { 1: 'varint', 2: '
 /** An element type: as the Open Inference Protocol calls it, as ModelPack does, and its bits; null for texts. */
 export interface ElementType { readonly datatype: string, readonly precision: string, readonly bits: number | null }
 
-const element = (datatype: string, precision: string, bits: number | null): ElementType => ({ datatype, precision, bits })
+const element = (datatype: string, precision: string, bits: number | null): ElementType =>
+  ({ datatype, precision, bits })
 
 /** onnx.TensorProto.DataType */
 export const ELEMENT_TYPES: Readonly<Record<number, ElementType>> = {

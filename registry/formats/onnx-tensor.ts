@@ -85,7 +85,7 @@ async function addEntry (
   entries.set(key, value)
 }
 
-/** The runtime ignores a length of 0, takes any other for what it must be, and knows no other keys but its own cache. */
+/** The runtime ignores a length of 0, refuses any other that differs, and knows no other keys but its own cache. */
 function externalOf (
   entries: ReadonlyMap<string, string>, due: number, fault: (what: string) => Error
 ): Omit<ExternalTensor, 'tensor'> {

@@ -116,7 +116,9 @@ class OnnxWalk {
   }
 
   /** Protobuf has no signature: a file is ONNX when it has what every model has. */
-  #refuseForeign ({ irVersion, hasGraph, opsetCount }: { irVersion: number, hasGraph: boolean, opsetCount: number }): void {
+  #refuseForeign ({ irVersion, hasGraph, opsetCount }: {
+    irVersion: number, hasGraph: boolean, opsetCount: number
+  }): void {
     if (irVersion < 1) throw this.#cursor.fault('it has no IR version, so it is not an ONNX model')
     if (!hasGraph) throw this.#cursor.fault('it has no graph, so it is not an ONNX model')
     if (irVersion >= 3 && opsetCount === 0) throw this.#cursor.fault('it imports no operator set')
@@ -263,6 +265,5 @@ class OnnxWalk {
     return await this.#reader.text(frame, bytesMax, what)
   }
 }
-
 
 export type { OnnxValue }

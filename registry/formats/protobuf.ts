@@ -10,7 +10,7 @@ const FIXED_64 = 1
 const DELIMITED = 2
 const FIXED_32 = 5
 
-/** How a field is written: one or many of varint, 32 bits, 64 bits, bytes (strings, messages). Many numbers may be packed. */
+/** How a field is written: one or many: varint, 32 or 64 bits, bytes (texts, messages). Many numbers can be packed. */
 export type FieldKind = 'varint' | 'varints' | 'fixed32' | 'fixed32s' | 'fixed64s' | 'bytes' | 'bytesMany'
 
 /** The fields of a message that are read, by number (at most 30); others are skipped. */
@@ -81,7 +81,7 @@ export class ProtobufReader {
     return { ...FRESH, shape, depth, end: parent.next, next: this.#cursor.position }
   }
 
-  /** The number of the next field; 0 at the end of the message. Unknown fields and what was left of the last are skipped. */
+  /** The number of the next field; 0 at the end of the message. Unknown fields and what was left unread are skipped. */
   async next (frame: Frame): Promise<number> {
     const cursor = this.#cursor
     for (;;) {
