@@ -26,7 +26,7 @@ export const REPOSITORY = {
   'onnx/model.onnx': modelBytes('fp32'),
   'onnx/model.onnx_data': WEIGHTS,
   'onnx/model_quantized.onnx': modelBytes('q8'),
-  'onnx/decoder_model.onnx': 'x'
+  'onnx/decoder_model.onnx': modelBytes('decoder')
 }
 export const NEEDED = ['1_Pooling/config.json', 'README.md', 'config.json', 'onnx/model.onnx', 'onnx/model.onnx_data', 'serving.json', 'tokenizer.json', 'tokenizer_config.json']
 
