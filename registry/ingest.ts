@@ -5,17 +5,17 @@ import type { ArtifactReader } from './artifact-reader.js'
 import { inTransaction } from './database.js'
 import { RegistryError } from './errors.js'
 import { fetchBlobs, fetchDocument, type WantedBlob } from './fetch.js'
+import { checkModelFiles } from './formats/check.js'
 import type { Inspect } from './inspection.js'
 import { lookAt } from './layout-blobs.js'
 import { parseManifest, type Manifest } from './manifest.js'
 import { checkAlias, checkName, checkVersion, quote } from './names.js'
-import { refuseUnsafeFormat } from './paths.js'
 import type { PartialBlobs } from './partial.js'
 import type { TransferProgress } from './progress.js'
 import type { PublishContext, PublishResult } from './publish.js'
 import { admit, record, refuseConflict, type Built, type Recorded, type RecordRequest } from './record.js'
 import { parseServing, type Serving } from './serving.js'
-import { headOf, SERVING_FILE } from './source.js'
+import { SERVING_FILE } from './source.js'
 import { refuseRemoved } from './tombstones.js'
 import { findVersion } from './versions.js'
 
@@ -152,9 +152,9 @@ function manifestOf (artifact: Artifact, reader: ArtifactReader): Manifest {
 }
 
 function refuseModelless ({ modelFile }: Serving, { layers }: Manifest, reader: ArtifactReader): void {
-  if (layers.some(({ path }) => path === modelFile)) return
+  if (modelFile.endsWith('.onnx') && layers.some(({ path }) => path === modelFile)) return
   throw new RegistryError('SERVING_INVALID',
-    `serving.json: /modelFile ${quote(modelFile)} must be a file of ${quote(reader.label)}`)
+    `serving.json: /modelFile ${quote(modelFile)} must be an .onnx file of ${quote(reader.label)}`)
 }
 
 function refuseTooMuch ({ limits }: IngestContext, { config, layers }: Artifact, reader: ArtifactReader): void {
@@ -248,12 +248,11 @@ function isThere ({ layout }: IngestContext, digest: string, sizeBytes: number):
 
 /** What cannot become a version is not kept for another attempt either. */
 async function refuseUnsafeFiles (
-  { layout, partials }: IngestContext, { layers }: Manifest, files: Map<string, string>
+  { layout, partials, limits }: IngestContext, { layers }: Manifest, files: Map<string, string>
 ): Promise<void> {
   try {
-    for (const { path, digest } of layers) {
-      refuseUnsafeFormat(path, await headOf(files.get(digest) ?? layout.blobPath(digest)))
-    }
+    await checkModelFiles(layers.map(({ path, digest, sizeBytes }) =>
+      ({ path, sizeBytes, location: files.get(digest) ?? layout.blobPath(digest) })), limits.modelFiles)
   } catch (error) {
     for (const path of files.values()) await partials.discard(path)
     files.clear()

@@ -203,7 +203,7 @@ async function entriesOf (folder: string): Promise<Array<{ name: string }>> {
 }
 
 /** The first bytes of a file, by which formats are told. */
-export async function headOf (location: string): Promise<Buffer> {
+async function headOf (location: string): Promise<Buffer> {
   try {
     const file = await open(location, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
     try {
