@@ -162,8 +162,9 @@ export class Registry {
     request: PrepareRequest, inspect: Inspect, work: (prepared: Prepared) => Promise<Result>
   ): Promise<Result> {
     const scanned = await scanRequest(request, this.#limits)
+    const { modelFiles } = this.#limits
     return await this.#parts.temporary.use(async (stage) =>
-      await work(await prepare(request, scanned, inspect, { stage, onCopied: () => {} })))
+      await work(await prepare(request, scanned, inspect, { stage, modelFiles, onCopied: () => {} })))
   }
 
   /** A version that differs from an older one in its serving.json alone. See `derive`. */
