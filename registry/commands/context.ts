@@ -1,5 +1,6 @@
 import { InvalidArgumentError, type Command } from 'commander'
 import type { Inspect } from '../inspection.js'
+import type { Catalogue } from '../catalogue.js'
 import type { Registry } from '../registry.js'
 import type { ParseRequest, Prove, RunModel } from '../running.js'
 
@@ -26,6 +27,26 @@ export async function withRegistry (
     await work(registry)
   } finally {
     registry.close()
+  }
+}
+
+/**
+ * Reads what is listed, at once. A database that another release wrote is brought up to date by being opened first;
+ * null when there is none.
+ */
+export async function withCatalogue<Result> (
+  dataDir: string, open: () => Promise<Registry>, work: (catalogue: Catalogue | null) => Result
+): Promise<Result> {
+  const { Catalogue } = await import('../catalogue.js')
+  let catalogue = Catalogue.open(dataDir)
+  if (catalogue === null) {
+    await withRegistry(open, () => {})
+    catalogue = Catalogue.open(dataDir)
+  }
+  try {
+    return work(catalogue)
+  } finally {
+    catalogue?.close()
   }
 }
 

@@ -1,30 +1,50 @@
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
+import type { CataloguedModel } from '../catalogue.js'
+import { CHAMPION, checkName } from '../names.js'
 import type { Serving } from '../serving.js'
 import { describeReport, type SignatureReport } from '../signing/report.js'
 import { formatTable } from '../table.js'
 import type { ModelSummary, VersionDetail } from '../versions.js'
-import { withRegistry, type RegistryCommandsContext } from './context.js'
-import { nameOf, shortDigest, timeOf } from './words.js'
+import { dataDirOf, withCatalogue, withRegistry, type RegistryCommandsContext } from './context.js'
+import { parseLimit, showModel, type ShowModelFlags } from './show-model.js'
+import { nameOf, shortDigest, sizeOf, timeOf } from './words.js'
+
+const SHOWN_DEFAULT = 20
+
+const NO_MODELS = 'no models yet; publish one'
 
 /** `gauntlet models`. */
 export function addModels (program: Command, { open, print }: RegistryCommandsContext): void {
   program.command('models')
-    .description('list models, versions and aliases')
-    .option('--all', 'also list removed versions')
-    .action(async (flags: { all?: true }) => {
+    .description('list models: how many versions, which is champion, other aliases')
+    .option('--versions', 'list every version')
+    .option('--all', 'list every version, also removed ones')
+    .action(async (flags: { versions?: true, all?: true }, command: Command) => {
+      if (flags.versions !== true && flags.all !== true) {
+        const models = await withCatalogue(dataDirOf(command), open, (catalogue) => catalogue?.models() ?? [])
+        print(models, () => models.length === 0 ? NO_MODELS : describeCatalogue(models))
+        return
+      }
       await withRegistry(open, (registry) => {
         const models = registry.models(flags.all === true)
-        print(models, () => models.length === 0 ? 'no models yet; publish one' : describeModels(models))
+        print(models, () => models.length === 0 ? NO_MODELS : describeModels(models))
       })
     })
 }
 
 /** `gauntlet show`. */
-export function addShow (program: Command, { open, print }: RegistryCommandsContext): void {
+export function addShow (program: Command, context: RegistryCommandsContext): void {
+  const { open, print } = context
   program.command('show')
-    .description('show one version: digest, aliases, signature, inputs, outputs')
-    .argument('<reference>', 'name (its champion), name:version or name@alias')
-    .action(async (reference: string) => {
+    .description('show a model with its newest versions, or one version: digest, signature, inputs, outputs')
+    .argument('<reference>', 'name for the model; name:version or name@alias for one version')
+    .addOption(new Option('--limit <count>', 'versions of a model to show').argParser(parseLimit).default(SHOWN_DEFAULT))
+    .option('--ascii', 'draw metrics without block characters')
+    .action(async (reference: string, flags: ShowModelFlags, command: Command) => {
+      if (!/[:@]/.test(reference)) {
+        checkName(reference)
+        return await showModel(reference, { ...flags, context, dataDir: dataDirOf(command) })
+      }
       await withRegistry(open, async (registry) => {
         const { name, version } = registry.resolve(reference)
         const detail = registry.show(name, version)
@@ -48,6 +68,17 @@ export function describeVersion (detail: VersionDetail, signature: SignatureRepo
     ['signature', describeReport(signature)],
     ...specs('input', detail.inputs),
     ...specs('output', detail.outputs)
+  ])
+}
+
+function describeCatalogue (models: readonly CataloguedModel[]): string {
+  const others = (aliases: CataloguedModel['aliases']) => Object.entries(aliases).filter(([alias]) => alias !== CHAMPION)
+  return formatTable([
+    ['MODEL', 'VERSIONS', 'CHAMPION', 'OTHER ALIASES', 'NEWEST', 'SIZE'],
+    ...models.map(({ name, versions, aliases, updatedAt, sizeBytes }) => [
+      name, String(versions), aliases[CHAMPION] ?? '-',
+      others(aliases).map(([alias, version]) => `${alias}=${version}`).join(' ') || '-', timeOf(updatedAt), sizeOf(sizeBytes)
+    ])
   ])
 }
 

@@ -71,7 +71,7 @@ describe('gauntlet', () => {
   })
 
   it('takes options before and after the arguments', async () => {
-    const [before, after] = await Promise.all([gauntlet('--json', 'show', 'lookup@champion'), gauntlet('show', '--json', 'lookup')])
+    const [before, after] = await Promise.all([gauntlet('--json', 'show', 'lookup@champion'), gauntlet('show', '--json', 'lookup@champion')])
 
     expect(JSON.parse(before.out)).toEqual(JSON.parse(after.out))
   })
@@ -115,7 +115,7 @@ describe('gauntlet', () => {
     expect(JSON.parse(promoted.out)).toMatchObject({ id: started.id })
     expect(JSON.parse(watched.out)).toMatchObject({ state: 'promoted' })
     expect(JSON.parse(reverted.out)).toMatchObject({ state: 'promoted', reverted: { reason: 'bad after all' } })
-    expect(JSON.parse((await gauntlet('show', 'lookup', '--json')).out)).toMatchObject({ version: '1.0.0' })
+    expect(JSON.parse((await gauntlet('show', 'lookup@champion', '--json')).out)).toMatchObject({ version: '1.0.0' })
   })
 
   it('says what is wrong with this machine, or that nothing is', async () => {

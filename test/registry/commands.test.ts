@@ -113,7 +113,7 @@ describe('gauntlet models', () => {
     const first = (await publish('1', '--alias', 'champion')).json as { digest: string }
     const second = (await publish('2.0.0')).json as { digest: string }
 
-    const { json, text } = await run('models')
+    const { json, text } = await run('models', '--versions')
 
     expect(json).toMatchObject([{ name: 'm', versions: [{ version: '1', aliases: ['champion'] }, { version: '2.0.0', aliases: [] }], aliases: { champion: '1' } }])
     expect(text.split('\n')).toEqual([
@@ -124,6 +124,39 @@ describe('gauntlet models', () => {
   })
 })
 
+describe('gauntlet models without --versions', () => {
+  it('counts the versions of each model and names its aliases; removed versions do not count', async () => {
+    const { run, publish } = commandLine()
+    await publish('1', '--alias', 'champion')
+    await publish('2', '--alias', 'blue')
+    await publish('3')
+    await run('rm', 'm:3', '--reason', 'bad')
+
+    const { json, text } = await run('models')
+
+    expect(json).toEqual([{ name: 'm', versions: 2, sizeBytes: expect.any(Number), updatedAt: START_MS, aliases: { blue: '2', champion: '1' } }])
+    expect(text.split('\n')[1]).toMatch(/^m +2 +1 +blue=2 +2023-11-14T22:13:20.000Z +\d/)
+  })
+})
+
+describe('gauntlet show with a name alone', () => {
+  it('shows the newest versions with their metrics, what is signed, and how many more there are', async () => {
+    const { run, publish, dataDir } = commandLine()
+    for (const version of ['1', '2', '3']) await publish(version, ...version === '1' ? ['--alias', 'champion'] : [])
+    const key = join(folderOf({}), 'key.pem')
+    await run('keys', 'generate', key)
+    await run('keys', 'trust', `${key}.pub`, '--name', 'build')
+    await run('sign', 'm:2', '--key', key)
+
+    const { json, text } = await run('show', 'm', '--limit', '2', '--data-dir', dataDir)
+
+    expect(json).toMatchObject({ name: 'm', total: 3, aliases: { champion: '1' }, versions: [{ version: '3', signature: 'unsigned' }, { version: '2', signature: 'signed' }] })
+    expect(text.split('\n')[0]).toMatch(/^m: 3 versions, .*, champion 1$/)
+    expect(text).toContain('and 1 more; --limit shows them')
+    await expect(run('show', 'm', '--limit', '0')).rejects.toBeInstanceOf(CommanderError)
+  })
+})
+
 describe('gauntlet show', () => {
   it('shows a version by name, version or alias', async () => {
     const { run, publish } = commandLine()
@@ -131,7 +164,7 @@ describe('gauntlet show', () => {
     await publish('2', '--alias', 'blue')
 
     const versions = []
-    for (const reference of ['m', 'm:2', 'm@blue']) versions.push((await run('show', reference)).json)
+    for (const reference of ['m@champion', 'm:2', 'm@blue']) versions.push((await run('show', reference)).json)
 
     expect(versions).toMatchObject([{ version: '1' }, { version: '2' }, { version: '2', aliases: ['blue'] }])
     await expect(run('show', 'q')).rejects.toMatchObject({ code: 'MODEL_NOT_FOUND' })
@@ -167,7 +200,7 @@ describe('gauntlet alias set', () => {
 
     await expect(run('alias', 'set', 'm', 'champion', 'w', '--reason', 'r')).rejects.toMatchObject({ code: 'SIGNATURE_CHANGED' })
     await run('alias', 'set', 'm', 'champion', 'w', '--reason', 'r', '--allow-signature-change')
-    expect((await run('show', 'm')).json).toMatchObject({ version: 'w' })
+    expect((await run('show', 'm@champion')).json).toMatchObject({ version: 'w' })
   })
 })
 

@@ -1,0 +1,128 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import BetterSqlite3 from 'better-sqlite3'
+
+const BUSY_TIMEOUT_MS = 1_000
+const JOURNAL = new URL('./migrations/meta/_journal.json', import.meta.url)
+const NOT_REMOVED = 'NOT EXISTS (SELECT 1 FROM tombstones t WHERE t.model = v.model AND t.version = v.version)'
+
+/** A model without its versions. */
+export interface CataloguedModel {
+  readonly name: string
+  /** How many versions it has, removed ones not counted. */
+  readonly versions: number
+  readonly sizeBytes: number
+  /** When its newest version was published, ms. */
+  readonly updatedAt: number
+  readonly aliases: Readonly<Record<string, string>>
+}
+
+export interface CataloguedVersion {
+  readonly version: string
+  readonly digest: string
+  readonly sizeBytes: number
+  readonly createdAt: number
+  readonly aliases: readonly string[]
+  /** Training metrics that came with it. */
+  readonly metrics: Readonly<Record<string, number>>
+}
+
+/**
+ * What the database lists, read without changing or healing anything and without loading what writes it: for commands
+ * that must answer at once. What it does not check, `Registry` does.
+ */
+export class Catalogue {
+  readonly #client: BetterSqlite3.Database
+
+  private constructor (client: BetterSqlite3.Database) {
+    this.#client = client
+  }
+
+  /**
+   * Null when there is no database yet, or one that another release wrote: `Registry.open` brings it up to date.
+   */
+  static open (dataDir: string): Catalogue | null {
+    const path = join(dataDir, 'gauntlet.db')
+    if (!existsSync(path)) return null
+    let client: BetterSqlite3.Database | null = null
+    try {
+      client = new BetterSqlite3(path, { readonly: true, timeout: BUSY_TIMEOUT_MS })
+      const applied = client.prepare('SELECT max(created_at) FROM __drizzle_migrations').pluck().get()
+      if (applied === latestMigration()) return new Catalogue(client)
+    } catch (error) {
+      if (!(error instanceof BetterSqlite3.SqliteError)) throw error
+    }
+    client?.close()
+    return null
+  }
+
+  /** Every model by name. One pass over the rows; their documents are not read. */
+  models (): CataloguedModel[] {
+    const aliases = this.#aliases()
+    const rows = this.#client.prepare<[], Omit<CataloguedModel, 'aliases'>>(`
+      SELECT v.model AS name, count(*) AS versions, sum(v.size_bytes) AS sizeBytes, max(v.created_at) AS updatedAt
+      FROM versions v WHERE ${NOT_REMOVED} GROUP BY v.model ORDER BY v.model`).all()
+    return rows.map((row) => ({
+      ...row, aliases: Object.fromEntries((aliases.get(row.name) ?? []).map(({ alias, version }) => [alias, version]))
+    }))
+  }
+
+  /** The newest versions of a model, newest first. Only the documents of these are read. */
+  versions (model: string, limit: number): CataloguedVersion[] {
+    const aliases = this.#aliases().get(model) ?? []
+    const newest = `SELECT v.rowid FROM versions v WHERE v.model = ? AND ${NOT_REMOVED}
+      ORDER BY v.created_at DESC, v.version DESC LIMIT ?`
+    const rows = this.#client.prepare<[string, number], Omit<CataloguedVersion, 'aliases'> & { metrics: string | null }>(`
+      SELECT version, digest, size_bytes AS sizeBytes, created_at AS createdAt, json_extract(serving, '$.metrics') AS metrics
+      FROM versions WHERE rowid IN (${newest}) ORDER BY created_at DESC, version DESC`).all(model, limit)
+    return rows.map(({ metrics, ...row }) => ({
+      ...row,
+      aliases: aliases.filter(({ version }) => version === row.version).map(({ alias }) => alias),
+      metrics: metrics === null ? {} : JSON.parse(metrics) as Record<string, number>
+    }))
+  }
+
+  /** The names of models that begin so. */
+  namesOf (prefix: string, limit: number): string[] {
+    return this.#client.prepare<[string, string, number], string>(`
+      SELECT DISTINCT v.model FROM versions v WHERE v.model >= ? AND v.model < ? AND ${NOT_REMOVED} ORDER BY v.model LIMIT ?`)
+      .pluck().all(prefix, `${prefix}\u{10ffff}`, limit)
+  }
+
+  /** The versions of a model that begin so, newest first. */
+  versionNamesOf (model: string, prefix: string, limit: number): string[] {
+    return this.#client.prepare<[string, string, string, number], string>(`
+      SELECT v.version FROM versions v WHERE v.model = ? AND v.version >= ? AND v.version < ? AND ${NOT_REMOVED}
+      ORDER BY v.created_at DESC LIMIT ?`).pluck().all(model, prefix, `${prefix}\u{10ffff}`, limit)
+  }
+
+  aliasNamesOf (model: string): string[] {
+    return (this.#aliases().get(model) ?? []).map(({ alias }) => alias)
+  }
+
+  /** Ids of rollouts, newest first. */
+  rolloutIds (limit: number): string[] {
+    return this.#client.prepare<[number], string>('SELECT id FROM rollouts ORDER BY sequence DESC LIMIT ?').pluck().all(limit)
+  }
+
+  close (): void {
+    this.#client.close()
+  }
+
+  #aliases (): Map<string, Array<{ alias: string, version: string }>> {
+    const byModel = new Map<string, Array<{ alias: string, version: string }>>()
+    const rows = this.#client.prepare<[], { model: string, alias: string, version: string }>(
+      'SELECT model, alias, version FROM aliases ORDER BY alias').all()
+    for (const { model, ...rest } of rows) {
+      const list = byModel.get(model)
+      if (list === undefined) byModel.set(model, [rest])
+      else list.push(rest)
+    }
+    return byModel
+  }
+}
+
+function latestMigration (): number {
+  const { entries } = JSON.parse(readFileSync(JOURNAL, 'utf8')) as { entries: Array<{ when: number }> }
+  return Math.max(...entries.map(({ when }) => when))
+}
