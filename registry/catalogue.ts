@@ -9,6 +9,7 @@ const NOT_REMOVED = 'NOT EXISTS (SELECT 1 FROM tombstones t WHERE t.model = v.mo
 /** A model without its versions. */
 export interface CataloguedModel {
   readonly name: string
+  readonly kind: 'model' | 'dataset'
   /** How many versions it has, removed ones not counted. */
   readonly versions: number
   readonly sizeBytes: number
@@ -56,11 +57,12 @@ export class Catalogue {
     return null
   }
 
-  /** Every model by name. One pass over the rows; their documents are not read. */
+  /** Every model and dataset by name, all of one name being of one kind. One pass over an index, not the rows. */
   models (): CataloguedModel[] {
     const aliases = this.#aliases()
     const rows = this.#client.prepare<[], Omit<CataloguedModel, 'aliases'>>(`
-      SELECT v.model AS name, count(*) AS versions, sum(v.size_bytes) AS sizeBytes, max(v.created_at) AS updatedAt
+      SELECT v.model AS name, min(v.kind) AS kind, count(*) AS versions, sum(v.size_bytes) AS sizeBytes,
+        max(v.created_at) AS updatedAt
       FROM versions v WHERE ${NOT_REMOVED} GROUP BY v.model ORDER BY v.model`).all()
     return rows.map((row) => ({
       ...row, aliases: Object.fromEntries((aliases.get(row.name) ?? []).map(({ alias, version }) => [alias, version]))

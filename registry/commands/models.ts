@@ -22,6 +22,7 @@ export function addModels (program: Command, { open, print }: RegistryCommandsCo
     .action(async (flags: { versions?: true, all?: true }, command: Command) => {
       if (flags.versions !== true && flags.all !== true) {
         const models = await withCatalogue(dataDirOf(command), open, (catalogue) => catalogue?.models() ?? [])
+          .then((all) => all.filter(({ kind }) => kind === 'model'))
         print(models, () => models.length === 0 ? NO_MODELS : describeCatalogue(models))
         return
       }

@@ -134,7 +134,7 @@ describe('gauntlet models without --versions', () => {
 
     const { json, text } = await run('models')
 
-    expect(json).toEqual([{ name: 'm', versions: 2, sizeBytes: expect.any(Number), updatedAt: START_MS, aliases: { blue: '2', champion: '1' } }])
+    expect(json).toEqual([{ name: 'm', kind: 'model', versions: 2, sizeBytes: expect.any(Number), updatedAt: START_MS, aliases: { blue: '2', champion: '1' } }])
     expect(text.split('\n')[1]).toMatch(/^m +2 +1 +blue=2 +2023-11-14T22:13:20.000Z +\d/)
   })
 })
