@@ -84,29 +84,6 @@ export class Catalogue {
     }))
   }
 
-  /** The names of models that begin so. */
-  namesOf (prefix: string, limit: number): string[] {
-    return this.#client.prepare<[string, string, number], string>(`
-      SELECT DISTINCT v.model FROM versions v WHERE v.model >= ? AND v.model < ? AND ${NOT_REMOVED} ORDER BY v.model LIMIT ?`)
-      .pluck().all(prefix, `${prefix}\u{10ffff}`, limit)
-  }
-
-  /** The versions of a model that begin so, newest first. */
-  versionNamesOf (model: string, prefix: string, limit: number): string[] {
-    return this.#client.prepare<[string, string, string, number], string>(`
-      SELECT v.version FROM versions v WHERE v.model = ? AND v.version >= ? AND v.version < ? AND ${NOT_REMOVED}
-      ORDER BY v.created_at DESC LIMIT ?`).pluck().all(model, prefix, `${prefix}\u{10ffff}`, limit)
-  }
-
-  aliasNamesOf (model: string): string[] {
-    return (this.#aliases().get(model) ?? []).map(({ alias }) => alias)
-  }
-
-  /** Ids of rollouts, newest first. */
-  rolloutIds (limit: number): string[] {
-    return this.#client.prepare<[number], string>('SELECT id FROM rollouts ORDER BY sequence DESC LIMIT ?').pluck().all(limit)
-  }
-
   close (): void {
     this.#client.close()
   }

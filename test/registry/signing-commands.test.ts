@@ -85,16 +85,16 @@ describe('gauntlet sign', () => {
     const { run, publish, key, folder, warnings } = commandLine()
     const { fingerprint } = (await run('keys', 'generate', key)).json
     await publish('1', '--alias', 'champion')
-    expect((await run('show', 'm')).text).toContain('\nsignature  unsigned\n')
+    expect((await run('show', 'm:1')).text).toContain('\nsignature  unsigned\n')
     const output = join(folder, 'model.sig')
 
     expect((await run('sign', 'm', '--key', key, '--output', output)).text).toBe(`signed m:1 by ${fingerprint}`)
 
     expect(warnings).toEqual([`this key is not trusted here; trust it with: gauntlet keys trust ${key}.pub --name NAME`])
-    expect((await run('show', 'm')).json).toMatchObject({ signature: { state: 'invalid', signatures: [{ fingerprint, name: null }] } })
+    expect((await run('show', 'm:1')).json).toMatchObject({ signature: { state: 'invalid', signatures: [{ fingerprint, name: null }] } })
     await run('keys', 'trust', `${key}.pub`, '--name', 'build')
     expect((await run('sign', 'm:1', '--key', key)).json).toMatchObject({ status: 'unchanged', fingerprint })
-    expect((await run('show', 'm')).text).toContain(`\nsignature  signed by build (${fingerprint})\n`)
+    expect((await run('show', 'm:1')).text).toContain(`\nsignature  signed by build (${fingerprint})\n`)
     expect((await run('verify', 'm')).text.split('\n').at(-1)).toBe(`signed by build (${fingerprint})`)
     expect(warnings).toHaveLength(1)
     expect(JSON.parse(readFileSync(output, 'utf8'))).toMatchObject({ verificationMaterial: { publicKey: { hint: fingerprint } } })
