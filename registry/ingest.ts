@@ -2,62 +2,24 @@ import { readArtifact, type Artifact } from './artifacts/artifact.js'
 import { convertArtifact } from './artifacts/convert.js'
 import { readBundles } from './artifacts/signatures.js'
 import type { ArtifactReader } from './artifact-reader.js'
-import { inTransaction } from './database.js'
+import { attempt, inTransaction } from './database.js'
 import { RegistryError } from './errors.js'
 import { fetchBlobs, fetchDocument, type WantedBlob } from './fetch.js'
 import { checkModelFiles } from './formats/check.js'
+import type { IngestContext, IngestRequest, IngestResult } from './ingestion.js'
 import type { Inspect } from './inspection.js'
 import { lookAt } from './layout-blobs.js'
 import { parseManifest, type Manifest } from './manifest.js'
-import { checkAlias, checkName, checkVersion, quote } from './names.js'
-import type { PartialBlobs } from './partial.js'
-import type { TransferProgress } from './progress.js'
-import type { PublishContext, PublishResult } from './publish.js'
+import { CHAMPION, checkAlias, checkName, checkVersion, quote } from './names.js'
 import { admit, record, refuseConflict, type Built, type Recorded, type RecordRequest } from './record.js'
+import type { Prove } from './running.js'
 import { parseServing, type Serving } from './serving.js'
 import { SERVING_FILE } from './source.js'
 import { refuseRemoved } from './tombstones.js'
 import { findVersion } from './versions.js'
 
-/** How far it has come; `blob` after each. A kill after `committed` leaves the version, before it leaves none. */
-export type IngestStep = 'manifest' | 'blob' | 'stored' | 'committed' | 'indexed'
-
 const PARALLEL = 3
-
-export interface IngestRequest {
-  /** Of the manifest. */
-  readonly digest: string
-  /** What the artifact is called here; without it, what its manifest says. */
-  readonly name?: string
-  readonly version?: string
-  readonly alias?: string
-  /** Only for what says nothing of how it is served, and so is inspected. */
-  readonly task?: Serving['task']
-  /** The same: which file of it is the model. */
-  readonly modelFile?: string
-  /** The same: what of it is left out. See `excluding`. */
-  readonly exclude?: readonly string[]
-  readonly actor: string
-  readonly reason?: string
-  readonly signaturePolicy?: RecordRequest['signaturePolicy']
-  /** Only tells what would be done. Nothing is stored; files of ours are not even read. */
-  readonly dryRun?: boolean
-  /** Blobs that are on their way at a time; 3 unless told. */
-  readonly parallel?: number
-  readonly progress?: TransferProgress
-  readonly onStep?: (step: IngestStep) => void
-}
-
-export interface IngestResult extends PublishResult {
-  /** Whether the manifest had to be made anew, so that the digest is another one. */
-  readonly converted: boolean
-  /** Signatures of what was converted: they are about other bytes, so they were left. */
-  readonly signaturesLeft?: number
-}
-
-export interface IngestContext extends PublishContext {
-  readonly partials: PartialBlobs
-}
+const ACTION = 'version.import'
 
 /** An artifact that is kept as it is. */
 interface Candidate {
@@ -101,7 +63,9 @@ export async function ingest (
   })
   const candidate = { request: named, artifact, manifest, serving, bundles }
   const isDryRun = request.dryRun === true
-  const recorded = isDryRun ? rehearse(context, named, built) : await keep(context, candidate, request, reader)
+  const recorded = isDryRun
+    ? attempt(context.database, (connection) => record(connection, context, named, built, ACTION))
+    : await keep(context, candidate, request, reader)
   return { ...recorded, converted: false, ...signature.state === 'unsigned' ? {} : { signature } }
 }
 
@@ -170,19 +134,6 @@ function builtOf ({ digest, bytes }: Artifact, { layers }: Manifest, serving: Se
   return { digest, manifestBytes: bytes.length, sizeBytes, serving }
 }
 
-/** Everything that recording would do and refuse, undone again. */
-function rehearse (context: IngestContext, request: RecordRequest, built: Built): Recorded {
-  class Undo extends Error { constructor (readonly recorded: Recorded) { super('undo') } }
-  try {
-    return inTransaction(context.database, (connection) => {
-      throw new Undo(record(connection, context, request, built, 'version.import'))
-    })
-  } catch (error) {
-    if (error instanceof Undo) return error.recorded
-    throw error
-  }
-}
-
 /** Fetches what is missing; then, while nobody collects blobs, gives all of it its place, the manifest last. */
 async function keep (
   context: IngestContext, candidate: Candidate, options: IngestRequest, reader: ArtifactReader
@@ -206,9 +157,10 @@ async function keep (
     await refuseUnsafeFiles(context, manifest, files)
     await store(context, candidate, files)
     step('stored')
+    if (options.prove !== undefined) await proveStored(context, candidate, options.prove)
     const built = builtOf(artifact, manifest, serving)
     const recorded = inTransaction(context.database,
-      (connection) => record(connection, context, candidate.request, built, 'version.import'))
+      (connection) => record(connection, context, candidate.request, built, ACTION))
     step('committed')
     context.refreshIndex()
     step('indexed')
@@ -233,6 +185,20 @@ async function store (
   await layout.sync()
   const built = builtOf(artifact, manifest, serving)
   await admit(database, signing, request, { built, layers: manifest.layers, bundles })
+}
+
+/** What was here before was proven then, but for becoming champion. */
+async function proveStored (context: IngestContext, { request, artifact, serving }: Candidate, prove: Prove): Promise<void> {
+  const { name, version, alias } = request
+  const isNew = findVersion(context.database, name, version) === null
+  if (alias !== CHAMPION && !(isNew && serving.examples.length > 0)) return
+  const { directory } = await context.materialise(artifact.digest, `${name}:${version}`)
+  try {
+    await prove({ name, version, directory, serving })
+  } catch (error) {
+    throw new RegistryError('VERSION_UNFIT',
+      `version ${quote(version)} of ${quote(name)} is not imported: ${(error as Error).message}`, { cause: error })
+  }
 }
 
 function blobsOf ({ config }: Artifact, { layers }: Manifest): WantedBlob[] {

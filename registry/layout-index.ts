@@ -3,7 +3,7 @@ import type { Connection } from './database.js'
 import { ARTIFACT_TYPE, canonicalJson, MANIFEST_MEDIA_TYPE } from './manifest.js'
 import { aliases, tombstones, versions } from './schema.js'
 
-const REF_NAME = 'org.opencontainers.image.ref.name'
+export const REF_NAME = 'org.opencontainers.image.ref.name'
 const CREATED = 'org.opencontainers.image.created'
 
 export interface Descriptor { readonly digest: string, readonly annotations?: Record<string, string> }
@@ -70,6 +70,12 @@ export function referenceOf ({ annotations }: Descriptor): string | null {
   return typeof reference === 'string' ? reference : null
 }
 
+/** When an entry says that its version was made, in milliseconds; null when it does not, or nothing sensible. */
+export function createdAtOf ({ annotations }: Descriptor): number | null {
+  const at = Date.parse(String(annotations?.[CREATED]))
+  return Number.isSafeInteger(at) && at >= 0 ? at : null
+}
+
 function foreignOf (present: string | null, models: ReadonlySet<string>): Descriptor[] {
   return descriptorsOf(present).filter((descriptor) => {
     const reference = referenceOf(descriptor)
@@ -78,7 +84,7 @@ function foreignOf (present: string | null, models: ReadonlySet<string>): Descri
 }
 
 /** The descriptors of an index.json that anybody may have written; nothing when it cannot be read. */
-function descriptorsOf (text: string | null): Descriptor[] {
+export function descriptorsOf (text: string | null): Descriptor[] {
   const manifests = parse(text)?.manifests
   if (!Array.isArray(manifests)) return []
   return manifests.filter((entry): entry is Descriptor =>

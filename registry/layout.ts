@@ -5,7 +5,7 @@ import { digestOf, hashFile, hexOf, syncDirectory, writeDurably } from './blobs.
 import { RegistryError } from './errors.js'
 import { quote } from './names.js'
 
-const LAYOUT_FILE = '{"imageLayoutVersion":"1.0.0"}'
+export const LAYOUT_FILE = '{"imageLayoutVersion":"1.0.0"}'
 /** Manifests and configs are read whole, so they are bounded; 10,000 layers fit. */
 const DOCUMENT_BYTES_MAX = 16 * 1024 ** 2
 

@@ -92,6 +92,12 @@ export function parseManifest (bytes: Buffer, digest: string): Manifest {
   return { config: { digest: document.config.digest, sizeBytes: document.config.size }, layers }
 }
 
+/** What a manifest calls itself. @throws RegistryError LAYOUT_CORRUPT */
+export function annotationsOf (bytes: Buffer): { title: string | undefined, version: string | undefined } {
+  const { annotations = {} } = parseDocument(bytes, digestOf(bytes))
+  return { title: annotations['org.opencontainers.image.title'], version: annotations['org.opencontainers.image.version'] }
+}
+
 /** JSON with sorted keys and no white space, so that equal values are equal bytes. */
 export function canonicalJson (value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join()}]`

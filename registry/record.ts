@@ -25,6 +25,8 @@ export interface RecordRequest {
   readonly alias?: string
   readonly actor: string
   readonly reason?: string
+  /** Milliseconds; when the version was made, when that was not now. */
+  readonly createdAt?: number
   /** A private key to sign the version with. */
   readonly signWith?: KeyObject
   /** Stricter than what holds anyway, or without effect. */
@@ -103,7 +105,7 @@ function recordRow (
     if (context.aliases.read(connection, model, version) !== null) {
       throw new RegistryError('INVALID_VERSION', `${quote(version)} is an alias of ${quote(model)}, so it cannot be a version`)
     }
-    connection.insert(versions).values({ model, version, createdAt: at, ...columnsOf(built) }).run()
+    connection.insert(versions).values({ model, version, createdAt: request.createdAt ?? at, ...columnsOf(built) }).run()
     context.audit.append({
       at,
       actor,

@@ -4,12 +4,15 @@ import { join, resolve } from 'node:path'
 import { AliasStore, type AliasHistoryEntry, type AliasRemoval, type AliasRequest } from './aliases.js'
 import { AuditStore } from './audit.js'
 import { derive, type DeriveRequest } from './derive.js'
+import { withPlace, type ArtifactPlace } from './artifacts/place.js'
 import { dataVersion, inTransaction, openDatabase, withLock, type Database } from './database.js'
 import type { Kind } from './datasets/words.js'
+import { exportVersion, type ExportRequest, type ExportResult } from './export.js'
 import { fsck, type FsckOptions, type FsckReport } from './fsck.js'
 import { collectGarbage, type Collection, type CollectOptions } from './garbage.js'
 import type { ArtifactReader } from './artifact-reader.js'
-import { ingest, type IngestRequest, type IngestResult } from './ingest.js'
+import { ingest } from './ingest.js'
+import type { IngestRequest, IngestResult } from './ingestion.js'
 import type { Inspect } from './inspection.js'
 import { deriveIndex, withoutEntries } from './layout-index.js'
 import { Layout } from './layout.js'
@@ -23,6 +26,7 @@ import { prepare, scanRequest, type Prepared, type PrepareRequest } from './prep
 import { publish, type PublishContext, type PublishRequest, type PublishResult } from './publish.js'
 import type { Recorded } from './record.js'
 import { RolloutStore } from './rollouts/store.js'
+import { reindex, type ReindexReport, type ReindexRequest } from './reindex.js'
 import type { Prove } from './running.js'
 import type { SignaturePolicy } from './signing/policies.js'
 import { TrustStore } from './signing/policy.js'
@@ -178,7 +182,23 @@ export class Registry {
 
   /** Makes a version of an artifact that exists elsewhere, by the same bytes where possible. See `ingest`. */
   async ingest (request: IngestRequest, reader: ArtifactReader, inspect: Inspect): Promise<IngestResult> {
-    return await ingest({ ...this.#publishContext(), partials: this.#parts.partials }, request, reader, inspect)
+    return await ingest({ ...this.#publishContext(), partials: this.#parts.partials, materialise: this.#cache.get.bind(this.#cache) }, request, reader, inspect)
+  }
+
+  /** Opens an OCI layout, a folder or an archive, for `work`. See `withPlace`. */
+  async openPlace<Result> (path: string, work: (place: ArtifactPlace) => Promise<Result>): Promise<Result> {
+    return await withPlace(path, { temporary: this.#parts.temporary, limits: this.#limits }, work)
+  }
+
+  /** Writes a version to a folder or an archive outside the registry. See `exportVersion`. */
+  async export (request: ExportRequest): Promise<ExportResult> {
+    const row = requireVersion(this.#parts.database, request.name, request.version)
+    return await exportVersion({ layout: this.#parts.layout, referrers: this.signing.referrers }, row, request)
+  }
+
+  /** Makes versions, aliases and signatures of what the layout has and the database does not. See `reindex`. */
+  async reindex (request: ReindexRequest): Promise<ReindexReport> {
+    return await reindex(this.#publishContext(), request)
   }
 
   /** Removed versions only when asked for. */

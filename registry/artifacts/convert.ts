@@ -3,7 +3,7 @@ import type { ArtifactReader } from '../artifact-reader.js'
 import { RegistryError } from '../errors.js'
 import { excluding } from '../exclude.js'
 import { fetchBlobs, type WantedBlob } from '../fetch.js'
-import type { IngestContext, IngestRequest, IngestResult } from '../ingest.js'
+import type { IngestContext, IngestRequest, IngestResult } from '../ingestion.js'
 import type { Inspect } from '../inspection.js'
 import { quote } from '../names.js'
 import { publish, type PublishRequest } from '../publish.js'
@@ -33,10 +33,6 @@ export async function convertArtifact (
 ): Promise<IngestResult> {
   const { request, artifact, reader } = conversion
   refuseUnusable(artifact, reader)
-  if (request.dryRun === true) {
-    throw new RegistryError('SOURCE_INVALID',
-      `${quote(reader.label)} has no complete serving.json, so it would be unpacked and inspected, which a dry run does not do`)
-  }
   const { model, provenance, ...said } = await describeArtifact(artifact, reader)
   const { name = said.name, version = said.version } = request
   if (name === undefined) throw new RegistryError('INVALID_NAME', `${quote(reader.label)} does not say how its model is called; give it a name`)
@@ -45,7 +41,7 @@ export async function convertArtifact (
   const published = await context.temporary.use(async (stage) => {
     const folder = join(stage, 'model')
     const modelFile = await layOut(context, conversion, { stage, folder, model: request.modelFile ?? model })
-    const { alias, task, actor, reason = 'imported', signaturePolicy } = request
+    const { alias, task, actor, reason = 'imported', signaturePolicy, dryRun: isDryRun, prove } = request
     return await publish(context, definedOf({
       path: folder,
       label: reader.label,
@@ -58,6 +54,8 @@ export async function convertArtifact (
       modelFile,
       provenance,
       signaturePolicy,
+      isDryRun,
+      prove,
       onStep: (step) => {
         if (step === 'stored' || step === 'committed' || step === 'indexed') request.onStep?.(step)
       }

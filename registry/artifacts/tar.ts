@@ -42,6 +42,15 @@ export async function readTar (
   parser.on('error', (error: Error) => { state.fail(state.invalid(`is not a whole archive: ${error.message}`)) })
   parser.on('drain', () => { state.wake() })
   parser.on('end', () => { state.wake(true) })
+  try {
+    await feed(parser, source, state)
+  } catch (error) {
+    await state.abandon(error as Error)
+    throw error
+  }
+}
+
+async function feed (parser: Tar.Parser, source: AsyncIterable<Uint8Array>, state: Reading): Promise<void> {
   let isFirst = true
   for await (const chunk of source) {
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
@@ -57,6 +66,7 @@ export async function readTar (
 }
 
 async function read (entry: Tar.ReadEntry, state: Reading, onFile: OnFile): Promise<void> {
+  state.current = entry
   const path = state.admit(entry)
   if (path === null) {
     entry.resume()
@@ -67,6 +77,8 @@ async function read (entry: Tar.ReadEntry, state: Reading, onFile: OnFile): Prom
 
 /** What was seen of an archive so far, and whether something is wrong with it. */
 class Reading {
+  /** The member that is being read. */
+  current: Tar.ReadEntry | null = null
   readonly #label: string
   readonly #bounds: TarBounds
   readonly #paths = new Set<string>()
@@ -144,6 +156,13 @@ class Reading {
     while (!this.#isEnded && this.#fault === null) await this.woken()
     if (this.#fault === null) await this.#work
     this.refuseFailed()
+  }
+
+  /** Whoever reads a member that will never end is told, so that files are closed. */
+  async abandon (error: Error): Promise<void> {
+    this.fail(error)
+    this.current?.destroy(error)
+    await this.#work
   }
 
   refuseFailed (): void {

@@ -12,16 +12,20 @@ import { readTar, type TarMember } from './tar.js'
 import type { LayerForm } from './kinds.js'
 
 /** Small archives may compress to next to nothing. */
-const RATIO_FREE_BYTES = 64 * 1024 ** 2
+const RATIO_FREE_BYTES = 16 * 1024 ** 2
 /** What a file system without hard links says. */
 const LINKLESS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK', 'ENOSYS'])
 
-/** A layer whose bytes are known to have its digest. */
-export interface FetchedLayer {
+/** A file, and what it is packed as. */
+export interface Archive {
   readonly label: string
   readonly file: string
   readonly sizeBytes: number
   readonly form: LayerForm
+}
+
+/** A layer whose bytes are known to have its digest. */
+export interface FetchedLayer extends Archive {
   /** Of a raw layer. */
   readonly path: string | null
 }
@@ -48,7 +52,7 @@ export async function unpackLayers (
       await placeRaw(layer, place)
       continue
     }
-    const source = bounded(decompress(layer), layer, limits)
+    const source = openArchive(layer, limits)
     const bounds = { membersMax: limits.filesMax - paths.size, bytesMax: limits.totalBytesMax - bytes }
     await readTar(source, layer.label, bounds, async (member) => {
       bytes += member.sizeBytes
@@ -80,7 +84,8 @@ async function linkOrCopy (file: string, target: string): Promise<void> {
   }
 }
 
-async function writeMember ({ path, content }: TarMember, target: string, label: string): Promise<void> {
+/** Writes a member into a new file. */
+export async function writeMember ({ path, content }: TarMember, target: string, label: string): Promise<void> {
   await makingRoom(path, label, async () => {
     await mkdir(dirname(target), { recursive: true })
     const file = await open(target, 'wx', 0o600)
@@ -104,11 +109,17 @@ async function makingRoom (path: string, label: string, write: () => Promise<voi
   }
 }
 
-function decompress ({ file, form, label }: FetchedLayer): AsyncIterable<Buffer> {
+/** The bytes of an archive, decompressed as its form says, and never far more than it is. */
+export function openArchive (archive: Archive, limits: SourceLimits): AsyncIterable<Buffer> {
+  return bounded(decompress(archive), archive, limits)
+}
+
+function decompress ({ file, form, label }: Archive): AsyncIterable<Buffer> {
   const bytes = createReadStream(file)
   if (form === 'tar' || form === 'raw') return bytes
   const transform = form === 'tar+gzip' ? zlib.createGunzip() : zstd(label)
   bytes.on('error', (error) => transform.destroy(error))
+  transform.on('close', () => bytes.destroy())
   return bytes.pipe(transform)
 }
 
@@ -123,7 +134,7 @@ function zstd (label: string): Transform {
 
 /** Refuses what unpacks to far more than it is, before the disk is full of it. */
 async function * bounded (
-  source: AsyncIterable<Buffer>, { label, sizeBytes, form }: FetchedLayer, limits: SourceLimits
+  source: AsyncIterable<Buffer>, { label, sizeBytes, form }: Archive, limits: SourceLimits
 ): AsyncGenerator<Buffer> {
   const bytesMax = form === 'tar' ? Infinity : Math.max(RATIO_FREE_BYTES, sizeBytes * limits.compressionRatioMax)
   let done = 0

@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander'
 import type { RemoteReference } from '../distribution/remote-reference.js'
-import type { IngestResult } from '../ingest.js'
+import type { IngestResult } from '../ingestion.js'
 import { CHAMPION } from '../names.js'
 import type { Registry } from '../registry.js'
 import type { Serving } from '../serving.js'

@@ -167,6 +167,11 @@ export class Signing {
     return { report, stored, fresh }
   }
 
+  /** What keeps the signatures, for copying them and listing them anew. */
+  get referrers (): ReferrerStore {
+    return this.#context.referrers
+  }
+
   async #report (digest: string): Promise<SignatureReport> {
     const stored = await this.#context.referrers.list(digest)
     return this.#judge(stored, stored.length === 0 ? [] : await this.#layersOf(digest), this.trust.read())

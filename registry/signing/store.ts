@@ -25,7 +25,9 @@ export type StoredBundle =
   | { readonly digest: string, readonly problem: string }
 
 interface Entry {
+  readonly mediaType?: string
   readonly digest: string
+  readonly size?: number
   readonly artifactType?: unknown
   readonly annotations?: Readonly<Record<string, unknown>> | null
 }
@@ -34,6 +36,7 @@ const Descriptor = Type.Object({
   mediaType: Type.String(), digest: Type.String({ pattern: '^sha256:[0-9a-f]{64}$' }), size: Type.Integer({ minimum: 0 })
 })
 const ReferrerSchema = Type.Object({
+  config: Type.Optional(Descriptor),
   artifactType: Type.Optional(Type.String()),
   layers: Type.Array(Descriptor, { minItems: 1, maxItems: 1 }),
   subject: Descriptor
@@ -41,6 +44,13 @@ const ReferrerSchema = Type.Object({
 
 /** The manifest of a signature: which bundle, and about which manifest. */
 export type Referrer = Static<typeof ReferrerSchema>
+
+/** The manifest of a signature. */
+export interface SignatureManifest {
+  readonly digest: string
+  readonly sizeBytes: number
+  readonly blobs: ReadonlyArray<{ readonly digest: string, readonly sizeBytes: number }>
+}
 
 export interface ReferrerStoreContext {
   readonly layout: Layout
@@ -80,13 +90,7 @@ export class ReferrerStore {
       await layout.put(manifest, directory)
       await layout.sync()
     })
-    const entry = {
-      mediaType: MANIFEST_MEDIA_TYPE,
-      artifactType: BUNDLE_MEDIA_TYPE,
-      digest: digestOf(manifest),
-      size: manifest.length,
-      annotations: { [SUBJECT]: subject.digest }
-    }
+    const entry = entryOf(digestOf(manifest), manifest.length, subject.digest)
     this.#context.amendIndex((present) => withEntry(present, entry))
   }
 
@@ -110,6 +114,39 @@ export class ReferrerStore {
       if (found.length === SIGNATURES_MAX) break
     }
     return found
+  }
+
+  /** The manifests of the signatures that `list` can read, with the blobs that each names. */
+  async manifests (subject: string): Promise<SignatureManifest[]> {
+    const found: SignatureManifest[] = []
+    for (const stored of await this.list(subject)) {
+      if ('problem' in stored) continue
+      const bytes = await this.#context.layout.readDocument(stored.digest, 'the manifest of a signature')
+      const { config, layers = [] } = parseReferrer(bytes) ?? {}
+      const blobs = [...config === undefined ? [] : [config], ...layers]
+      found.push({
+        digest: stored.digest,
+        sizeBytes: bytes.length,
+        blobs: blobs.map(({ digest, size }) => ({ digest, sizeBytes: size }))
+      })
+    }
+    return found
+  }
+
+  /** Lists signatures whose blobs are there but which index.json does not name; how many that were. */
+  async relist (candidates: readonly string[], subjects: ReadonlySet<string>, isDryRun: boolean): Promise<number> {
+    const present = new Set(entriesOf(this.#context.layout.readIndex()).map(({ digest }) => digest))
+    const missing: Entry[] = []
+    for (const digest of candidates) {
+      const referrer = present.has(digest) ? null : await this.#referrer(digest).catch(() => null)
+      if (referrer === null || !subjects.has(referrer.subject.digest)) continue
+      const { length } = await this.#context.layout.readDocument(digest, 'the manifest of a signature')
+      missing.push(entryOf(digest, length, referrer.subject.digest))
+    }
+    if (missing.length > 0 && !isDryRun) {
+      this.#context.amendIndex((text) => missing.reduce<string | null>(withEntry, text) ?? '')
+    }
+    return missing.length
   }
 
   async #isAbout (digest: string, subject: string, mayRead: () => boolean): Promise<boolean> {
@@ -146,6 +183,17 @@ export function parseReferrer (bytes: Buffer): Referrer | null {
   if (!Value.Check(ReferrerSchema, document)) return null
   const isBundle = document.artifactType === BUNDLE_MEDIA_TYPE || document.layers[0]?.mediaType === BUNDLE_MEDIA_TYPE
   return isBundle ? document : null
+}
+
+/** How index.json names a signature. */
+export function entryOf (digest: string, sizeBytes: number, subject: string): Entry {
+  return {
+    mediaType: MANIFEST_MEDIA_TYPE,
+    artifactType: BUNDLE_MEDIA_TYPE,
+    digest,
+    size: sizeBytes,
+    annotations: { [SUBJECT]: subject }
+  }
 }
 
 /** The index with one entry more, unless it has it already. */

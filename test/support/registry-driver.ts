@@ -8,6 +8,8 @@ import { Registry } from '../../registry/registry.js'
 import { fakeInspect } from './registry-fake-model.js'
 import type { DriverAction } from './registry-process.js'
 
+type IngestAction = Extract<DriverAction, { ingest: unknown }>
+
 let registry: Registry | null = null
 
 function say (line: object): void {
@@ -23,6 +25,7 @@ async function act (action: DriverAction): Promise<unknown> {
   }
   if (registry === null) throw new Error('open first')
   if ('materialise' in action) return (await registry.materialise('m', action.materialise)).directory
+  if ('ingest' in action) return await ingest(registry, action)
   const { path, version, alias } = action.publish
   const { status, detail } = await registry.publish({
     path,
@@ -36,6 +39,22 @@ async function act (action: DriverAction): Promise<unknown> {
     }
   }, fakeInspect)
   return { status, digest: detail.digest }
+}
+
+async function ingest (into: Registry, { ingest: { place }, dieAt, nth = 1 }: IngestAction): Promise<unknown> {
+  let seen = 0
+  return await into.openPlace(place, async ({ reader, artifacts: [artifact] }) => {
+    const { status, detail } = await into.ingest({
+      digest: artifact!.digest,
+      actor: 'driver',
+      parallel: 1,
+      onStep: (step) => {
+        say({ step })
+        if (step === dieAt && ++seen === nth) process.kill(process.pid, 'SIGKILL')
+      }
+    }, reader, fakeInspect)
+    return { status, digest: detail.digest }
+  })
 }
 
 say({ step: 'ready' })

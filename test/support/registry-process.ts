@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface, type Interface } from 'node:readline'
+import type { IngestStep } from '../../registry/ingestion.js'
 import type { PublishStep } from '../../registry/publish.js'
 import { compiledFile } from './compiled.js'
 
@@ -8,6 +9,7 @@ export type DriverAction =
   | { readonly open: string }
   | { readonly publish: { path: string, version: string, alias?: string }, readonly dieAt?: PublishStep }
   | { readonly materialise: string }
+  | { readonly ingest: { place: string }, readonly dieAt?: IngestStep, readonly nth?: number }
 
 export interface DriverLine { step?: string, action?: DriverAction, result?: unknown, error?: string }
 

@@ -1,0 +1,49 @@
+import type { Materialised } from './materialise.js'
+import type { PartialBlobs } from './partial.js'
+import type { TransferProgress } from './progress.js'
+import type { PublishContext, PublishResult } from './publish.js'
+import type { RecordRequest } from './record.js'
+import type { Prove } from './running.js'
+import type { Serving } from './serving.js'
+
+/** How far it has come; `blob` after each. A kill after `committed` leaves the version, before it leaves none. */
+export type IngestStep = 'manifest' | 'blob' | 'stored' | 'committed' | 'indexed'
+
+export interface IngestRequest {
+  /** Of the manifest. */
+  readonly digest: string
+  /** What the artifact is called here; without it, what its manifest says. */
+  readonly name?: string
+  readonly version?: string
+  readonly alias?: string
+  /** Only for what says nothing of how it is served, and so is inspected. */
+  readonly task?: Serving['task']
+  /** The same: which file of it is the model. */
+  readonly modelFile?: string
+  /** The same: what of it is left out. See `excluding`. */
+  readonly exclude?: readonly string[]
+  readonly actor: string
+  readonly reason?: string
+  readonly signaturePolicy?: RecordRequest['signaturePolicy']
+  /** Only tells what would be done. Nothing is stored; files of ours are not even read. */
+  readonly dryRun?: boolean
+  /** Blobs that are on their way at a time; 3 unless told. */
+  readonly parallel?: number
+  /** Runs the golden examples, and what shall become champion; without it that is left to when it is loaded. */
+  readonly prove?: Prove
+  readonly progress?: TransferProgress
+  readonly onStep?: (step: IngestStep) => void
+}
+
+export interface IngestResult extends PublishResult {
+  /** Whether the manifest had to be made anew, so that the digest is another one. */
+  readonly converted: boolean
+  /** Signatures of what was converted: they are about other bytes, so they were left. */
+  readonly signaturesLeft?: number
+}
+
+export interface IngestContext extends PublishContext {
+  readonly partials: PartialBlobs
+  /** A stored manifest as files. */
+  readonly materialise: (digest: string, label: string) => Promise<Materialised>
+}
