@@ -38,6 +38,9 @@ function describeReport ({ blobs, bytes, durationMs, unneeded, findings }: FsckR
     ...findings.length === 0 ? [] : [describeFindings(findings), ''],
     `checked ${countOf(blobs, 'blob')}, ${sizeOf(bytes)}${speed}`,
     ...unneeded.blobs === 0 ? [] : [`${countOf(unneeded.blobs, 'blob')}, ${sizeOf(unneeded.bytes)}, needed by nothing; gc frees them in time`],
+    ...findings.some(({ kind }) => kind === 'database-damaged')
+      ? ['move gauntlet.db away and run reindex, which makes versions and aliases anew from the layout']
+      : [],
     findings.length === 0 ? 'nothing is wrong' : `${countOf(findings.length, 'finding')}`
   ].join('\n')
 }
