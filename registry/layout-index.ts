@@ -4,6 +4,7 @@ import { ARTIFACT_TYPE, canonicalJson, MANIFEST_MEDIA_TYPE } from './manifest.js
 import { aliases, tombstones, versions } from './schema.js'
 
 export const REF_NAME = 'org.opencontainers.image.ref.name'
+const DESCRIPTOR_DEPTH_MAX = 32
 const CREATED = 'org.opencontainers.image.created'
 
 export interface Descriptor { readonly digest: string, readonly annotations?: Record<string, string> }
@@ -83,12 +84,21 @@ function foreignOf (present: string | null, models: ReadonlySet<string>): Descri
   })
 }
 
-/** The descriptors of an index.json that anybody may have written; nothing when it cannot be read. */
+/**
+ * The descriptors of an index.json that anybody may have written; nothing when it cannot be read. One that is nested so
+ * deeply that it could not be written again is none.
+ */
 export function descriptorsOf (text: string | null): Descriptor[] {
   const manifests = parse(text)?.manifests
   if (!Array.isArray(manifests)) return []
   return manifests.filter((entry): entry is Descriptor =>
-    typeof entry === 'object' && entry !== null && typeof (entry as Descriptor).digest === 'string')
+    typeof entry === 'object' && entry !== null && typeof (entry as Descriptor).digest === 'string' &&
+    isWithin(entry, DESCRIPTOR_DEPTH_MAX))
+}
+
+function isWithin (value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  return depth > 0 && Object.values(value).every((member) => isWithin(member, depth - 1))
 }
 
 function parse (text: string | null): { manifests?: unknown } | null {
