@@ -1,5 +1,4 @@
 import { quote } from '../names.js'
-import type { ExternalTensor } from './onnx.js'
 import type { OnnxCounts } from './onnx-counts.js'
 import { ELEMENT_TYPES, ENTRY, TENSOR, type ElementType } from './onnx-schema.js'
 import type { Frame, ProtobufReader } from './protobuf.js'
@@ -10,6 +9,15 @@ const LOCATION_BYTES_MAX = 1_024
 const NUMBER = /^\d{1,16}$/
 /** The runtime's own marks for weights in its memory; in a file they would make it read where an attacker says. */
 const MEMORY_MARK = /^\*\/_ORT_.*MEM_ADDR_\/\*/
+
+/** Weights of one tensor that are in another file; `location` as the model states it, relative to the model. */
+export interface ExternalTensor {
+  readonly tensor: string
+  readonly location: string
+  readonly offsetBytes: number
+  /** As type and shape demand. */
+  readonly lengthBytes: number
+}
 
 export interface TensorHeader {
   readonly name: string

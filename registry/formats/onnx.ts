@@ -3,19 +3,10 @@ import { FileCursor } from './cursor.js'
 import { ONNX_LIMITS, type OnnxLimits } from './limits.js'
 import { OnnxCounts } from './onnx-counts.js'
 import type { OnnxFunction, OperatorCounts } from './onnx-operators.js'
-import { readTensor, type TensorHeader } from './onnx-tensor.js'
+import { readTensor, type ExternalTensor, type TensorHeader } from './onnx-tensor.js'
 import { readValue, type OnnxValue } from './onnx-value.js'
 import * as schema from './onnx-schema.js'
 import { ProtobufReader, type Frame } from './protobuf.js'
-
-/** Weights of one tensor that are in another file; `location` as the model states it, relative to the model. */
-export interface ExternalTensor {
-  readonly tensor: string
-  readonly location: string
-  readonly offsetBytes: number
-  /** As type and shape demand. */
-  readonly lengthBytes: number
-}
 
 /** What an ONNX file says about itself, without its weights. */
 export interface OnnxHeader {
@@ -265,5 +256,3 @@ class OnnxWalk {
     return await this.#reader.text(frame, bytesMax, what)
   }
 }
-
-export type { OnnxValue }
