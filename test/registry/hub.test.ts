@@ -107,10 +107,21 @@ describe('a repository of the hub', () => {
     const hub = await startHub()
     hub.commit(REPOSITORY)
     const { publish } = publisher(hub)
-    const told = { total: 0, added: 0, ended: 0 }
-    await publish({ progress: { start: (_label, total) => { told.total = total ?? 0 }, add: (bytes) => { told.added += bytes }, end: () => { told.ended++ } } })
-    expect(told.total).toBeGreaterThan(WEIGHTS.length)
-    expect(told).toMatchObject({ added: told.total, ended: 1 })
+    const told = { labels: [] as string[], totals: [] as Array<number | null>, added: 0, ended: 0 }
+    await publish({
+      progress: {
+        start: (label, total) => {
+          told.labels.push(label)
+          told.totals.push(total)
+        },
+        add: (bytes) => { told.added += bytes },
+        end: () => { told.ended++ }
+      }
+    })
+    const bytes = NEEDED.filter((path) => path !== 'serving.json').reduce((sum, path) => sum + Buffer.from(REPOSITORY[path as keyof typeof REPOSITORY]).length, 0)
+    expect(told.labels[0]).toMatch(/^hf:ann\/tiny@/)
+    // fetched, then copied
+    expect(told).toMatchObject({ totals: [bytes, bytes], added: 2 * bytes, ended: 2 })
   })
 })
 
