@@ -61,6 +61,9 @@ export const ConfigSchema = Type.Object({
   verdictsMax: Type.Integer({
     minimum: 10, maximum: 100_000, default: 1_000, description: 'verdicts kept per rollout'
   }),
+  pinsMax: Type.Integer({
+    minimum: 0, maximum: 100_000_000, default: 1_000_000, description: 'sessions pinned to a version at once; beyond it new ones are hashed alone'
+  }),
   mirrorInFlightMax: Type.Integer({
     minimum: 0, maximum: 100_000, default: 64, description: 'mirrored requests under way at once; what comes beyond is dropped'
   }),

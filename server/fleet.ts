@@ -3,7 +3,7 @@ import type { HostSpec } from '../models/host-spec.js'
 import { RegistryError } from '../registry/errors.js'
 import type { Registry } from '../registry/registry.js'
 import type { Log } from './log.js'
-import type { ModelRoute, RoutingSnapshot, Target, Trial } from './routing/snapshot.js'
+import type { Conversation, ModelRoute, RoutingSnapshot, Target, Trial } from './routing/snapshot.js'
 
 /** An open trial as the controller wants it routed. `isRouting` is false until its first weight is set. */
 export interface TrialSetting extends Omit<Trial<LiveModel>, 'challenger'> {
@@ -11,6 +11,9 @@ export interface TrialSetting extends Omit<Trial<LiveModel>, 'challenger'> {
   readonly challenger: string
   readonly isRouting: boolean
 }
+
+/** Whose sessions may go on with the champion before, and for how long. */
+export type ConversationSetting = Omit<Conversation<LiveModel>, 'previous'>
 
 /** How far the load of a version has come. */
 export type LoadState = { readonly state: 'absent' | 'loading' | 'ready' } | { readonly state: 'failed', readonly message: string }
@@ -31,6 +34,7 @@ export class Fleet {
   readonly #loads = new Map<string, LoadState>()
   readonly #trials = new Map<string, TrialSetting>()
   readonly #forced = new Map<string, string>()
+  readonly #conversations = new Map<string, ConversationSetting>()
   /** The version that answers as champion now; follows the alias once the aliased version is warm. */
   readonly #serving = new Map<string, string>()
   readonly #listeners: (() => void)[] = []
@@ -72,6 +76,13 @@ export class Fleet {
   setTrial (model: string, trial: TrialSetting | null): void {
     if (trial === null) this.#trials.delete(model)
     else this.#trials.set(model, trial)
+    this.#changed()
+  }
+
+  /** Lets sessions of a model end with the version they began with; null for none. */
+  setConversation (model: string, conversation: ConversationSetting | null): void {
+    if (conversation === null) this.#conversations.delete(model)
+    else this.#conversations.set(model, conversation)
     this.#changed()
   }
 
@@ -180,7 +191,8 @@ export class Fleet {
       }
       const champion = this.#champion(model, versions)
       const trial = this.#trial(model, versions)
-      routes.set(model, { model, champion, trial, versions })
+      const conversation = this.#conversation(model, versions)
+      routes.set(model, { model, champion, trial, conversation, versions })
     }
     return routes
   }
@@ -198,6 +210,14 @@ export class Fleet {
       return candidate
     }
     return serving === undefined ? null : versions.get(serving) ?? null
+  }
+
+  #conversation (
+    model: string, versions: ReadonlyMap<string, Target<LiveModel>>
+  ): Conversation<LiveModel> | null {
+    const setting = this.#conversations.get(model)
+    const previous = versions.get(this.#wanted.get(model)?.previous ?? '')
+    return setting === undefined || previous === undefined ? null : { ...setting, previous }
   }
 
   /**

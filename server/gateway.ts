@@ -12,6 +12,7 @@ import type { Log } from './log.js'
 import { createMetrics, type Metrics } from './metrics.js'
 import { RolloutController } from './rollouts/controller.js'
 import { TrafficLog } from './traffic/log.js'
+import { PinKeeper } from './traffic/pin-keeper.js'
 import { Mirror, type MirrorPair } from './traffic/mirror.js'
 import { PACKAGE_VERSION } from './version.js'
 
@@ -41,24 +42,21 @@ export async function startGateway (config: Config, log: Log): Promise<Gateway> 
     dataDir: config.dataDir, flushMs: config.trafficFlushMs, queueMax: config.trafficQueueMax, now
   })
   if (traffic.lost > 0) log('warn', 'predictions were lost when the gateway was killed', { count: traffic.lost })
-  const pool = new ModelPool({
-    queueMax: config.queueMax,
-    loadTimeoutMs: config.hostLoadTimeoutMs,
-    hangTimeoutMs: config.hostHangTimeoutMs,
-    restartBackoffMs: RESTART_BACKOFF_MS,
-    restartsMax: config.hostRestartsMax,
-    threads: config.hostThreads,
-    now,
-    log
-  })
+  const keeper = await PinKeeper.open({ dataDir: config.dataDir, traffic, pinsMax: config.pinsMax, now })
+  const pool = createPool(config, log)
   const fleet = new Fleet(registry, pool, log)
   const metrics: Metrics = createMetrics({
-    hosts: () => pool.list(), traffic: () => traffic, mirror: () => mirror, weights: () => weights(fleet)
+    hosts: () => pool.list(),
+    traffic: () => traffic,
+    mirror: () => mirror,
+    pins: () => keeper.pins,
+    weights: () => weights(fleet)
   })
   const controller = new RolloutController({
     registry,
     fleet,
     traffic,
+    pins: keeper,
     now,
     log,
     newSalt: () => randomBytes(8).toString('hex'),
@@ -67,6 +65,7 @@ export async function startGateway (config: Config, log: Log): Promise<Gateway> 
   const mirror = createMirror(config, (pair) => { controller.observeMirrored(pair) })
   const inference = new Inference({
     mirror,
+    pins: keeper.pins,
     snapshot: () => fleet.snapshot(),
     now,
     requestTimeoutMs: config.requestTimeoutMs,
@@ -112,6 +111,19 @@ async function listenForTools (config: Config, { published }: Registry, log: Log
   const app = buildDistributionApp({ published, connectionsMax, idleTimeoutMs, log })
   await app.listen({ host, port: Number(registryPort) })
   return app
+}
+
+function createPool (config: Config, log: Log): ModelPool {
+  return new ModelPool({
+    queueMax: config.queueMax,
+    loadTimeoutMs: config.hostLoadTimeoutMs,
+    hangTimeoutMs: config.hostHangTimeoutMs,
+    restartBackoffMs: RESTART_BACKOFF_MS,
+    restartsMax: config.hostRestartsMax,
+    threads: config.hostThreads,
+    now: Date.now,
+    log
+  })
 }
 
 function createMirror ({ mirrorInFlightMax, requestTimeoutMs }: Config, onPair: (pair: MirrorPair) => void): Mirror {

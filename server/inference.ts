@@ -4,9 +4,10 @@ import type { Tensor } from '../models/tensor.js'
 import { validateInputs } from '../models/validate.js'
 import { GatewayError } from './errors.js'
 import type { Metrics } from './metrics.js'
-import type { KeyCarrier } from './routing/affinity-key.js'
+import { affinityKey, type KeyCarrier } from './routing/affinity-key.js'
 import { type Arm, assign, type Assignment } from './routing/assign.js'
-import type { ModelRoute, RoutingSnapshot, Target, Trial } from './routing/snapshot.js'
+import type { Pins } from './routing/pins.js'
+import type { Conversation, ModelRoute, RoutingSnapshot, Target, Trial } from './routing/snapshot.js'
 import type { Prediction } from './traffic/messages.js'
 import type { Mirror } from './traffic/mirror.js'
 
@@ -24,7 +25,7 @@ export interface InferenceAnswer {
   readonly target: Target<LiveModel>
   readonly arm: Arm | 'none'
   readonly rolloutId: string | null
-  readonly assignment: 'target' | 'hash' | 'failover' | 'none'
+  readonly assignment: 'target' | 'pin' | 'hash' | 'failover' | 'none'
   readonly outputs: readonly Tensor[]
 }
 
@@ -39,6 +40,7 @@ export interface InferenceOptions {
   readonly metrics: Metrics
   readonly observe: (outcome: Outcome) => void
   readonly mirror: Pick<Mirror, 'offer'>
+  readonly pins: Pick<Pins, 'find' | 'keep'>
   /** Throws when the registry does not know the version; called only for versions that are not live. */
   readonly mustExist: (model: string, version: string) => void
 }
@@ -60,15 +62,58 @@ export class Inference {
     const route = this.#options.snapshot().models.get(call.model)
     if (call.version !== null) return this.#direct(call, route, call.version, deadlineAt)
     const champion = this.#champion(call.model, route)
-    const trial = route!.trial
+    const { trial, conversation } = route!
+    const older = conversation === null ? null : await this.#converse(call, conversation, champion, deadlineAt)
+    if (older !== null) return older
     if (trial === null) {
       const outputs = await this.#run(champion, 'champion', call, deadlineAt, true)
       return { target: champion, arm: 'champion', rolloutId: null, assignment: 'none', outputs }
     }
-    const assignment = assign(trial, call.carrier)
+    const assignment = assign(trial, call.carrier, this.#pinned(call.model, trial, champion))
     return assignment.arm === 'challenger'
       ? this.#challenge(call, trial, champion, assignment, deadlineAt)
       : this.#defend(call, trial, champion, assignment, deadlineAt)
+  }
+
+  /** Which arm a session of this trial is pinned to. */
+  #pinned (
+    model: string, { pinTtlMs, rolloutId, challenger }: Trial<LiveModel>, champion: Target<LiveModel>
+  ): ((key: string) => Arm | null) | undefined {
+    if (pinTtlMs === null) return undefined
+    return (key) => {
+      const pin = this.#options.pins.find(model, key)
+      if (pin?.rolloutId !== rolloutId) return null
+      return pin.version === challenger.version ? 'challenger' : pin.version === champion.version ? 'champion' : null
+    }
+  }
+
+  /** The session keeps the version that has answered it, if it has none yet. */
+  #keep (
+    { model }: InferenceCall, { pinTtlMs: ttlMs, rolloutId }: Trial<LiveModel>, key: string | null, version: string
+  ): void {
+    if (ttlMs !== null && key !== null) this.#options.pins.keep(model, key, { version, rolloutId, ttlMs })
+  }
+
+  /**
+   * The champion before the present one answers the sessions that began with it; outside any trial. Null for everybody
+   * else, and for those it fails: the champion answers them.
+   */
+  async #converse (
+    call: InferenceCall, { keys, ttlMs, previous }: Conversation<LiveModel>, champion: Target<LiveModel>,
+    deadlineAt: number
+  ): Promise<InferenceAnswer | null> {
+    const key = affinityKey(keys, call.carrier)
+    const pin = key === null ? null : this.#options.pins.find(call.model, key)
+    if (key === null || pin?.version !== previous.version || previous.version === champion.version) return null
+    if (previous.live.state !== 'ready') return null
+    try {
+      const outputs = await this.#run(previous, 'none', call, deadlineAt, true)
+      this.#options.pins.keep(call.model, key, { version: pin.version, rolloutId: pin.rolloutId, ttlMs })
+      return { target: previous, arm: 'none', rolloutId: null, assignment: 'pin', outputs }
+    } catch (error) {
+      if (isInvalid(error)) throw error
+      return null
+    }
   }
 
   #champion (model: string, route: ModelRoute<LiveModel> | undefined): Target<LiveModel> {
@@ -90,12 +135,13 @@ export class Inference {
   }
 
   async #defend (
-    call: InferenceCall, trial: Trial<LiveModel>, champion: Target<LiveModel>, { bucket, source }: Assignment,
+    call: InferenceCall, trial: Trial<LiveModel>, champion: Target<LiveModel>, { bucket, source, key }: Assignment,
     deadlineAt: number
   ): Promise<InferenceAnswer> {
     const startedAt = performance.now()
     try {
       const outputs = await this.#run(champion, 'champion', call, deadlineAt, true)
+      this.#keep(call, trial, key, champion.version)
       this.#observe(call, trial, 'champion', bucket, false, startedAt)
       this.#mirror(call, trial, bucket, startedAt, outputs)
       return { target: champion, arm: 'champion', rolloutId: trial.rolloutId, assignment: source, outputs }
@@ -110,8 +156,8 @@ export class Inference {
 
   /** The challenger's turn. What goes wrong on its side counts against it, and the user gets the champion's answer. */
   async #challenge (
-    call: InferenceCall, trial: Trial<LiveModel>, champion: Target<LiveModel>, { bucket, source }: Assignment,
-    deadlineAt: number
+    call: InferenceCall, trial: Trial<LiveModel>, champion: Target<LiveModel>,
+    { bucket, source, key }: Assignment, deadlineAt: number
   ): Promise<InferenceAnswer> {
     const { challenger, rolloutId } = trial
     const startedAt = performance.now()
@@ -119,6 +165,7 @@ export class Inference {
       const failoverAt = Math.min(deadlineAt, this.#options.now() + this.#options.failoverAfterMs)
       if (challenger.live.state !== 'ready') throw new ModelsError('HOST_NOT_READY', `${challenger.label} is ${challenger.live.state}`)
       const outputs = await this.#run(challenger, 'challenger', call, failoverAt, false)
+      this.#keep(call, trial, key, challenger.version)
       this.#observe(call, trial, 'challenger', bucket, false, startedAt)
       return { target: challenger, arm: 'challenger', rolloutId, assignment: source, outputs }
     } catch (error) {

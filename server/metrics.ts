@@ -15,6 +15,7 @@ export interface MetricsSources {
   readonly hosts: () => readonly LiveModel[]
   readonly traffic: () => { readonly dropped: number, readonly lost: number }
   readonly mirror: () => { readonly dropped: number }
+  readonly pins: () => { readonly size: number, readonly refused: number }
   readonly weights: () => readonly Weight[]
 }
 
@@ -99,7 +100,7 @@ function weightGauge (registry: Registry, { weights }: MetricsSources) {
   })
 }
 
-function trafficCounters (registry: Registry, { traffic, mirror }: MetricsSources) {
+function trafficCounters (registry: Registry, { traffic, mirror, pins }: MetricsSources) {
   const counter = (name: string, help: string, read: () => number) => new Counter({
     name,
     help,
@@ -110,6 +111,17 @@ function trafficCounters (registry: Registry, { traffic, mirror }: MetricsSource
     }
   })
   return [
+    counter(
+      'gauntlet_pins_refused_total',
+      'Sessions that could not be pinned because there were too many',
+      () => pins().refused
+    ),
+    new Gauge({
+      name: 'gauntlet_pins',
+      help: 'Sessions pinned to a version',
+      registers: [registry],
+      collect () { this.set(pins().size) }
+    }),
     counter(
       'gauntlet_mirrored_dropped_total',
       'Sampled requests that were not mirrored because too many were under way',

@@ -10,6 +10,7 @@ import type { Outcome } from '../inference.js'
 import type { Log } from '../log.js'
 import type { FeedbackResult } from '../traffic/messages.js'
 import type { MirrorPair } from '../traffic/mirror.js'
+import type { PinKeeper } from '../traffic/pin-keeper.js'
 import type { TrafficLog } from '../traffic/log.js'
 import { parseRolloutSpec } from './spec.js'
 import { type Details, NO_VERDICT, OpenTrial, type PauseKind } from './trial.js'
@@ -21,6 +22,7 @@ export interface ControllerOptions {
   readonly registry: Registry
   readonly fleet: Fleet
   readonly traffic: TrafficLog
+  readonly pins: Pick<PinKeeper, 'drop'>
   readonly now: () => number
   /** A random 64-bit salt in hex, new for each rollout, so that not always the same sessions try things out. */
   readonly newSalt: () => string
@@ -54,6 +56,7 @@ export class RolloutController {
       this.#route(trial)
       this.#options.log('info', 'rollout resumed', { rollout: row.id, state: row.state, step: row.step })
     }
+    for (const model of new Set(this.#store.list().map((row) => row.model))) this.#converse(model)
     this.look()
   }
 
@@ -361,6 +364,8 @@ export class RolloutController {
     if (isDue) fleet.force(row.model, row.champion)
     const reverted = this.#store.revert(row.id, hand)
     fleet.release(row.model)
+    this.#options.pins.drop(row.model, row.challenger)
+    this.#converse(row.model)
     this.#options.log('warn', 'promotion reverted', { rollout: row.id, model: row.model, champion: row.champion, ...hand })
     return reverted
   }
@@ -384,8 +389,21 @@ export class RolloutController {
     this.#trials.delete(id)
     this.#options.fleet.sync()
     this.#options.fleet.setTrial(model, null)
+    if (state !== 'promoted') this.#options.pins.drop(model, trial.row.challenger)
+    this.#converse(model)
     this.#options.log('info', 'rollout ended', { rollout: id, model, state, reason })
     this.#options.onEnd(trial.row)
+  }
+
+  /** After a promotion whose rollout asked for it, sessions may end with the version they began with. */
+  #converse (model: string): void {
+    const row = this.#store.list(model).find(({ endedAt }) => endedAt !== null)
+    const isKept = row !== undefined && row.state === 'promoted' && row.reverted === null
+    const plan = isKept ? parseRolloutSpec(row.spec) : null
+    const conversation = plan?.spec.affinity.mode === 'conversation' && plan.pinTtlMs !== null
+      ? { keys: plan.keys, ttlMs: plan.pinTtlMs }
+      : null
+    this.#options.fleet.setConversation(model, conversation)
   }
 
   /** An engine fault holds its rollout where it is; the next look tries again. */

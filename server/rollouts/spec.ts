@@ -20,6 +20,8 @@ export interface Plan {
   readonly spec: RolloutSpec
   readonly steps: readonly PlanStep[]
   readonly keys: readonly KeySource[]
+  /** How long a session keeps its version; null when it is not pinned. */
+  readonly pinTtlMs: number | null
   readonly attributes: readonly Attribute[]
   readonly analysis: AnalysisSpec | null
   readonly agreements: readonly MetricAgreement[]
@@ -47,6 +49,7 @@ export function parseRolloutSpec (document: unknown): Plan {
     spec,
     steps: compileStrategy(spec),
     keys: affinity.keys.map((key) => parseKeySource(key)!),
+    pinTtlMs: affinity.mode === 'hash' ? null : durationMs(affinity.ttl),
     attributes: Object.entries(attributes).map(([name, source]) => ({ name, source: parseKeySource(source)! })),
     analysis: analysis === undefined ? null : compileAnalysis(analysis),
     agreements: compileAgreements(analysis),

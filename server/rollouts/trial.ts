@@ -76,8 +76,9 @@ export class OpenTrial {
   setting (): TrialSetting {
     const { id, model, challenger, salt, weightBps, stage } = this.row
     const { aim, setting: { mirrorBps } } = this.#inForce()
-    const { keys } = this.plan
-    return { rolloutId: id, model, challenger, salt, weightBps, stage, keys, aim, mirrorBps, isRouting: this.isRouting }
+    const { keys, pinTtlMs } = this.plan
+    const { isRouting } = this
+    return { rolloutId: id, model, challenger, salt, weightBps, stage, keys, aim, mirrorBps, pinTtlMs, isRouting }
   }
 
   /** Counts a request; the sentence of the breach when it trips the breaker. */

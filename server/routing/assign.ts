@@ -7,24 +7,33 @@ export type Arm = 'champion' | 'challenger'
 /** Which arm a request of a trial belongs to, and whether the trial counts it. */
 export interface Assignment {
   readonly arm: Arm
-  /** A rule decided (`target`), the session's bucket did (`hash`), or there was nothing to decide by (`none`). */
-  readonly source: 'target' | 'hash' | 'none'
-  /** The session's bucket, 0..9999; null for what is outside the analysis: without a key, or told by a rule. */
+  /** A rule decided (`target`), the session's pin, its bucket (`hash`), or nothing could (`none`). */
+  readonly source: 'target' | 'pin' | 'hash' | 'none'
+  /** The session's bucket, 0..9999; null for what is outside the analysis: no key, or not where its hash says. */
   readonly bucket: number | null
+  /** The affinity key; null without one, or where a rule decided. */
+  readonly key: string | null
 }
 
 type Rules = Pick<Trial<unknown>, 'salt' | 'weightBps' | 'keys' | 'aim'>
 
 /**
- * Rules first, then hash affinity: the same key under the same salt always has the same bucket, so raising the weight
- * only moves sessions from champion to challenger, and lowering it returns exactly the top slice. A request without a
- * key belongs to the champion, unless everything belongs to the challenger. Pure.
+ * Rules first, then the session's pin, then hash affinity: the same key under the same salt always has the same bucket,
+ * so raising the weight only moves sessions from champion to challenger, and lowering it returns exactly the top slice.
+ * A request without a key belongs to the champion, unless everything belongs to the challenger. Pure but for `pinned`.
  */
-export function assign (trial: Rules, carrier: KeyCarrier): Assignment {
+export function assign (
+  trial: Rules, carrier: KeyCarrier, pinned: (key: string) => Arm | null = () => null
+): Assignment {
   const served = trial.aim === null ? 'split' : trial.aim(carrier)
-  if (served !== 'split') return { arm: served, source: 'target', bucket: null }
+  if (served !== 'split') return { arm: served, source: 'target', bucket: null, key: null }
   const key = affinityKey(trial.keys, carrier)
-  if (key === null) return { arm: trial.weightBps >= BUCKETS ? 'challenger' : 'champion', source: 'none', bucket: null }
+  if (key === null) {
+    return { arm: trial.weightBps >= BUCKETS ? 'challenger' : 'champion', source: 'none', bucket: null, key }
+  }
   const bucket = bucketOf(trial.salt, key)
-  return { arm: bucket < trial.weightBps ? 'challenger' : 'champion', source: 'hash', bucket }
+  const hashed = bucket < trial.weightBps ? 'challenger' : 'champion'
+  const arm = pinned(key)
+  if (arm === null) return { arm: hashed, source: 'hash', bucket, key }
+  return { arm, source: 'pin', bucket: arm === hashed ? bucket : null, key }
 }

@@ -19,8 +19,17 @@ export interface Trial<Live> {
   /** Share of the requests that the challenger computes too, unseen, in basis points. */
   readonly mirrorBps: number
   readonly challenger: Target<Live>
+  /** How long a session keeps the version that first answered it, ms since its last request; null when it does not. */
+  readonly pinTtlMs: number | null
   /** The visit of a weight that requests routed now belong to. */
   readonly stage: number
+}
+
+/** Sessions that go on with the champion before a promotion until they end. */
+export interface Conversation<Live> {
+  readonly keys: readonly KeySource[]
+  readonly ttlMs: number
+  readonly previous: Target<Live>
 }
 
 /** How one model is answered now. */
@@ -28,6 +37,7 @@ export interface ModelRoute<Live> {
   readonly model: string
   readonly champion: Target<Live> | null
   readonly trial: Trial<Live> | null
+  readonly conversation: Conversation<Live> | null
   /** Every live version, for calls that name one. */
   readonly versions: ReadonlyMap<string, Target<Live>>
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { GatewayError } from '../errors.js'
+import type { Pin } from '../routing/pins.js'
 import type { Feedback, FeedbackResult, FromWriter, Mirrored, Prediction, ReplayedPrediction, ToWriter } from './messages.js'
 import { PredictionBuffer } from './packing.js'
 
@@ -35,6 +36,7 @@ export class TrafficLog {
   readonly #replies = new Map<number, Reply>()
   readonly #predictions = new PredictionBuffer()
   #mirrored: Mirrored[] = []
+  #pins: Pin[] = []
   #feedback: Waiting[] = []
   #unanswered = 0
   #lastId = 0
@@ -98,6 +100,31 @@ export class TrafficLog {
     this.#schedule()
   }
 
+  /** Takes a pin that has to outlive the gateway. */
+  recordPin (pin: Pin): void {
+    if (this.#pins.length >= this.#options.queueMax) {
+      this.dropped++
+      return
+    }
+    this.#pins.push(pin)
+    this.#schedule()
+  }
+
+  /** Calls `visit` with every stored pin that lives longer than `after` (ms). */
+  async loadPins (after: number, visit: (pin: Pin) => void): Promise<void> {
+    await this.#request({ kind: 'loadPins', after }, (message) => {
+      if (message.kind !== 'pins') return true
+      message.pins.forEach(visit)
+      return message.isLast
+    })
+  }
+
+  /** Forgets the stored pins of a version, with those that are about to be stored. */
+  dropPins (model: string, version: string): void {
+    this.#commit()
+    this.#request({ kind: 'dropPins', model, version }, () => true).catch(() => {})
+  }
+
   /** Stores feedback; resolves after its commit. @throws GatewayError BUSY when too much waits */
   async feedback (feedback: Feedback): Promise<FeedbackResult> {
     if (this.#failure !== null) throw new GatewayError('STORAGE_FAILED', this.#failure.message, { cause: this.#failure })
@@ -149,15 +176,16 @@ export class TrafficLog {
   #commit (): void {
     if (this.#flush !== null) clearTimeout(this.#flush)
     this.#flush = null
-    const [mirrored, waiting] = [this.#mirrored, this.#feedback]
-    const count = this.#predictions.length + mirrored.length
+    const [mirrored, pins, waiting] = [this.#mirrored, this.#pins, this.#feedback]
+    const count = this.#predictions.length + mirrored.length + pins.length
     if (count + waiting.length === 0) return
     const predictions = this.#predictions.take()
     this.#mirrored = []
+    this.#pins = []
     this.#feedback = []
     this.#unanswered += count + waiting.length
     const feedback = waiting.map((item) => item.feedback)
-    this.#request({ kind: 'commit', predictions, mirrored, feedback, at: this.#options.now() }, (message) => {
+    this.#request({ kind: 'commit', predictions, mirrored, feedback, pins, at: this.#options.now() }, (message) => {
       this.#unanswered -= count + waiting.length
       if (message.kind === 'committed') waiting.forEach((item, index) => { item.resolve(message.results[index]!) })
       return true

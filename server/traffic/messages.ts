@@ -1,4 +1,5 @@
 import type { Arm } from '../routing/assign.js'
+import type { Pin } from '../routing/pins.js'
 
 /** One routed request of a model under trial. `bucket` is null outside the analysis (no affinity key). */
 export interface Prediction {
@@ -56,6 +57,7 @@ interface Commit {
   readonly predictions: PackedPredictions
   readonly mirrored: readonly Mirrored[]
   readonly feedback: readonly Feedback[]
+  readonly pins: readonly Pin[]
   readonly at: number
 }
 
@@ -64,6 +66,8 @@ export type ToWriter =
   | Commit
   | { readonly kind: 'replay', readonly id: number, readonly rolloutId: string }
   | { readonly kind: 'prune', readonly id: number, readonly keep: readonly string[], readonly before: number }
+  | { readonly kind: 'loadPins', readonly id: number, readonly after: number }
+  | { readonly kind: 'dropPins', readonly id: number, readonly model: string, readonly version: string }
   | { readonly kind: 'close', readonly id: number }
 
 /** One row of a replay: a prediction and the numeric feedback it has had. */
@@ -76,5 +80,6 @@ export type FromWriter =
   | { readonly kind: 'opened', readonly lost: number, readonly total: number }
   | { readonly kind: 'committed', readonly id: number, readonly results: readonly FeedbackResult[] }
   | { readonly kind: 'replayed', readonly id: number, readonly rows: readonly ReplayedPrediction[], readonly mirrored: readonly Mirrored[], readonly isLast: boolean }
+  | { readonly kind: 'pins', readonly id: number, readonly pins: readonly Pin[], readonly isLast: boolean }
   | { readonly kind: 'done', readonly id: number }
   | { readonly kind: 'failed', readonly id: number, readonly message: string }

@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import Database from 'better-sqlite3'
+import type { Pin } from '../routing/pins.js'
 import type { Feedback, FeedbackResult, Mirrored, Prediction, ReplayedPrediction } from './messages.js'
 
 const SCHEMA = `
@@ -20,6 +21,10 @@ const SCHEMA = `
     challenger_failed INTEGER NOT NULL, challenger_ms REAL NOT NULL, scores TEXT NOT NULL
   ) STRICT;
   CREATE INDEX IF NOT EXISTS mirrored_rollout ON mirrored (rollout_id);
+  CREATE TABLE IF NOT EXISTS pin (
+    hash BLOB PRIMARY KEY, model TEXT NOT NULL, version TEXT NOT NULL, rollout_id TEXT NOT NULL,
+    expires_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS progress (id INTEGER PRIMARY KEY CHECK (id = 1), total INTEGER NOT NULL) STRICT;
   INSERT OR IGNORE INTO progress VALUES (1, 0);
 `
@@ -40,6 +45,8 @@ interface Row {
   latency_ms: number
 }
 
+interface PinRow { hash: Buffer, model: string, version: string, rollout_id: string, expires_at: number }
+
 interface MirroredRow {
   request_id: string,
   rollout_id: string,
@@ -58,6 +65,7 @@ export interface Batch {
   readonly predictions: readonly Prediction[]
   readonly mirrored: readonly Mirrored[]
   readonly feedback: readonly Feedback[]
+  readonly pins: readonly Pin[]
   readonly at: number
 }
 
@@ -96,7 +104,15 @@ export class TrafficStore {
     const insertMirrored = this.#db.prepare(`INSERT INTO mirrored
       (request_id, rollout_id, at, stage, bucket, champion_failed, champion_ms, challenger_failed, challenger_ms, scores)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
-    this.#commit = this.#db.transaction(({ predictions, mirrored, feedback, at: now }: Batch) => {
+    // The first pin of a session wins as long as it lives; it may be prolonged.
+    const insertPin = this.#db.prepare(`INSERT INTO pin VALUES (?, ?, ?, ?, ?) ON CONFLICT (hash) DO UPDATE SET
+      model = excluded.model, version = excluded.version, rollout_id = excluded.rollout_id,
+      expires_at = excluded.expires_at
+      WHERE pin.expires_at <= ? OR (pin.version = excluded.version AND pin.rollout_id = excluded.rollout_id)`)
+    this.#commit = this.#db.transaction(({ predictions, mirrored, feedback, pins, at: now }: Batch) => {
+      for (const { hash, model, version, rolloutId, expiresAt } of pins) {
+        insertPin.run(Buffer.from(hash, 'latin1'), model, version, rolloutId, expiresAt, now)
+      }
       for (const { requestId, rolloutId, at, stage, weightBps, arm, bucket, failed, latencyMs } of predictions) {
         this.#insert.run(requestId, rolloutId, at, stage, weightBps, arm, bucket, failed ? 1 : 0, latencyMs)
       }
@@ -122,6 +138,18 @@ export class TrafficStore {
   commit (batch: Batch): FeedbackResult[] {
     this.#db.pragma(`synchronous = ${batch.feedback.length > 0 ? 'FULL' : 'NORMAL'}`)
     return this.#commit(batch)
+  }
+
+  /** Every pin that lives longer than `after` (ms). */
+  * pins (after: number): Generator<Pin> {
+    const rows = this.#db.prepare<[number], PinRow>('SELECT * FROM pin WHERE expires_at > ?')
+    for (const { hash, model, version, rollout_id: rolloutId, expires_at: expiresAt } of rows.iterate(after)) {
+      yield { hash: hash.toString('latin1'), model, version, rolloutId, expiresAt }
+    }
+  }
+
+  dropPins (model: string, version: string): void {
+    this.#db.prepare('DELETE FROM pin WHERE model = ? AND version = ?').run(model, version)
   }
 
   /** Every mirrored request of a rollout in order. */
@@ -157,6 +185,7 @@ export class TrafficStore {
       this.#db.prepare(`DELETE FROM ${table} WHERE at < ? AND rollout_id NOT IN (${keep.map(() => '?').join(', ')})`)
         .run(before, ...keep)
     }
+    this.#db.prepare('DELETE FROM pin WHERE expires_at < ?').run(before)
   }
 
   close (): void {

@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
+import type { Pin } from '../routing/pins.js'
 import type { FromWriter, Mirrored, ReplayedPrediction, ToWriter } from './messages.js'
 import { unpackPredictions } from './packing.js'
 import { readAccepted, TrafficStore } from './store.js'
@@ -26,12 +27,19 @@ port.on('message', (message: ToWriter) => {
 function handle (message: ToWriter): void {
   switch (message.kind) {
     case 'commit': {
-      const { feedback, mirrored, at } = message
-      const results = store.commit({ predictions: unpackPredictions(message.predictions), mirrored, feedback, at })
+      const { feedback, mirrored, pins, at } = message
+      const predictions = unpackPredictions(message.predictions)
+      const results = store.commit({ predictions, mirrored, feedback, pins, at })
       send({ kind: 'committed', id: message.id, results })
       return
     }
     case 'replay': return replay(message.id, message.rolloutId)
+    case 'loadPins': return loadPins(message.id, message.after)
+    case 'dropPins': {
+      store.dropPins(message.model, message.version)
+      send({ kind: 'done', id: message.id })
+      return
+    }
     case 'prune': {
       store.prune(message.keep, message.before)
       send({ kind: 'done', id: message.id })
@@ -43,6 +51,17 @@ function handle (message: ToWriter): void {
       port.close()
     }
   }
+}
+
+function loadPins (id: number, after: number): void {
+  let pins: Pin[] = []
+  for (const pin of store.pins(after)) {
+    pins.push(pin)
+    if (pins.length < REPLAY_CHUNK) continue
+    send({ kind: 'pins', id, pins, isLast: false })
+    pins = []
+  }
+  send({ kind: 'pins', id, pins, isLast: true })
 }
 
 function replay (id: number, rolloutId: string): void {

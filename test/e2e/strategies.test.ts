@@ -170,6 +170,51 @@ describe('shadow', () => {
   })
 })
 
+describe('session affinity', () => {
+  const sessions = Array.from({ length: 30 }, (_, i) => `user-${i}`)
+  const versions = async () => Promise.all(sessions.map(async (session) => (await ask(url, 1, session)).value))
+  const steps = [{ setWeight: 60 }, { pause: {} }, { setWeight: 10 }, { pause: {} }]
+
+  it('pin: a session keeps the version that first answered it though the weight falls, across a restart, until a rollback', async () => {
+    const { id } = await begin({ canary: { steps } }, { affinity: { mode: 'pin' }, promotion: 'manual' })
+    await inState(id, 'paused')
+    const first = await versions()
+    expect(await act(id, 'resume')).toBe(200)
+    await eventually('the lower weight', async () => (await rolloutOf(url, id)).weightBps === 1_000)
+
+    expect(await versions()).toEqual(first)
+    expect(await ask(url, 1, sessions[first.indexOf(2)]!)).toMatchObject({ arm: 'challenger', assignment: 'pin' })
+    expect((await Promise.all(Array.from({ length: 30 }, (_, i) => ask(url, 1, `late-${i}`)))).filter(({ arm }) => arm === 'challenger').length).toBeLessThan(12)
+    await gateway.close()
+    gateway = await runGateway(folder.dataDir)
+    url = gateway.url
+    await eventually('the challenger', async () => (await versions()).join() === first.join())
+
+    expect(await act(id, 'rollback')).toBe(200)
+    expect(new Set(await versions())).toEqual(new Set([1]))
+  })
+
+  it('conversation: sessions end with the version they began with after a promotion, and new ones begin with the new', async () => {
+    const { id } = await begin({ canary: { steps: [{ setWeight: 50 }, { pause: {} }] } }, { affinity: { mode: 'conversation', ttl: '1h' } })
+    await inState(id, 'paused')
+    const first = await versions()
+    expect(new Set(first)).toEqual(new Set([1, 2]))
+    expect(await act(id, 'promote')).toBe(200)
+    await inState(id, 'promoted')
+
+    expect(await versions()).toEqual(first)
+    expect(await ask(url, 1, sessions[first.indexOf(1)]!)).toMatchObject({ assignment: 'pin', arm: 'none', version: expect.stringMatching(/^lookup:1@/) as string })
+    expect(await ask(url, 1, 'new')).toMatchObject({ value: 2, arm: 'champion', assignment: 'none' })
+    await gateway.close()
+    gateway = await runGateway(folder.dataDir)
+    url = gateway.url
+    await eventually('the champion before', async () => (await versions()).join() === first.join())
+
+    expect(await act(id, 'rollback')).toBe(200)
+    expect(new Set(await versions())).toEqual(new Set([1]))
+  })
+})
+
 describe('by hand', () => {
   it('skips the step that is under way, until there is none left', async () => {
     const { id } = await begin({ canary: { steps: [{ setWeight: 10 }, { pause: {} }, { setWeight: 20 }, { pause: { duration: '1h' } }] } }, { promotion: 'manual' })

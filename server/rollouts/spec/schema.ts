@@ -110,7 +110,10 @@ export const RolloutSpecSchema = Type.Object({
     keys: Type.Array(Type.String({ maxLength: 256 }), {
       minItems: 1, maxItems: 10, default: ['header:x-session-id', 'cookie:gauntlet_session']
     }),
-    mode: Type.Literal('hash', { default: 'hash' })
+    mode: literals(['hash', 'pin', 'conversation'], {
+      default: 'hash', description: 'whether a session stays with the version that first answered it, and across promotion'
+    }),
+    ttl: Type.Union([Duration], { default: '30m', description: 'a pinned session is over when it was quiet for so long' })
   }, { ...strict, default: {} }),
   attributes: Type.Record(Type.String(), Type.String({ maxLength: 256 }), {
     default: {}, maxProperties: 32, description: 'what rules may ask about: name to header:NAME, cookie:NAME or body:/pointer'

@@ -123,7 +123,7 @@ describe('parseRolloutSpec', () => {
     ['strategy.canary.steps[2]', (d) => { d.strategy.canary.steps[0] = { setWeight: 100 } }],
     ['analysis', (d) => { delete d.analysis }],
     ['affinity.keys[1]', (d) => { d.affinity.keys[1] = 'ip:client' }],
-    ['affinity.mode', (d) => { d.affinity.mode = 'pin' }],
+    ['affinity.mode', (d) => { d.affinity.mode = 'sticky' }],
     ['analysis.metrics[0].margin', (d) => { delete d.analysis!.metrics[0]!['margin'] }],
     ['analysis.metrics[0].key', (d) => { d.analysis!.metrics[0]!['key'] = 'x' }],
     ['analysis.metrics[0].direction', (d) => { d.analysis!.metrics[0]!['direction'] = 'up' }],

@@ -52,8 +52,8 @@ describe('assign under rules', () => {
   const trial = { salt: 'salt', weightBps: 5_000, keys, aim: compileTargeting(rules, attributes) }
 
   it('keeps what a rule decides outside the analysis', () => {
-    expect(assign(trial, asked('DE', 'pro', 's'))).toEqual({ arm: 'challenger', source: 'target', bucket: null })
-    expect(assign(trial, asked('FR', undefined, 's'))).toEqual({ arm: 'champion', source: 'target', bucket: null })
+    expect(assign(trial, asked('DE', 'pro', 's'))).toEqual({ arm: 'challenger', source: 'target', bucket: null, key: null })
+    expect(assign(trial, asked('FR', undefined, 's'))).toEqual({ arm: 'champion', source: 'target', bucket: null, key: null })
   })
 
   it('splits by the same buckets with rules as without', () => {
@@ -63,7 +63,7 @@ describe('assign under rules', () => {
   })
 
   it('sends everybody to the challenger at full weight, with a key or without', () => {
-    expect(assign({ ...trial, aim: null, weightBps: 10_000 }, asked('US'))).toEqual({ arm: 'challenger', source: 'none', bucket: null })
+    expect(assign({ ...trial, aim: null, weightBps: 10_000 }, asked('US'))).toEqual({ arm: 'challenger', source: 'none', bucket: null, key: null })
     expect(assign({ ...trial, aim: null, weightBps: 9_999 }, asked('US')).arm).toBe('champion')
   })
 })
