@@ -3,11 +3,18 @@ import { constants, copyFile, open, stat, type FileHandle } from 'node:fs/promis
 import { RegistryError } from './errors.js'
 import { quote } from './names.js'
 
-/** Small enough that hashing one chunk never holds the event loop for a millisecond. */
-const CHUNK_BYTES = 256 * 1024
+/** Small enough that hashing one piece never holds the event loop for a millisecond. */
+const PIECE_BYTES = 256 * 1024
+/** One is read, one is hashed, one is written. */
+const PIECES = 3
 const DIGEST = /^sha256:[0-9a-f]{64}$/
 
 export interface Hashed { readonly digest: string, readonly sizeBytes: number }
+
+/** Told how many bytes more were done. */
+export type OnBytes = (bytes: number) => void
+
+interface Reading { readonly sizeMax: number, readonly onBytes?: OnBytes | undefined }
 
 /** The digest of bytes in memory. */
 export function digestOf (bytes: Buffer | string): string {
@@ -27,7 +34,7 @@ export async function hashFile (path: string): Promise<Hashed> {
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   try {
     if (!(await file.stat()).isFile()) throw new RegistryError('SOURCE_INVALID', `${quote(path)} is not a regular file`)
-    return await hashInto(file, null, Infinity)
+    return await hashInto(file, null, { sizeMax: Infinity })
   } finally {
     await file.close()
   }
@@ -37,7 +44,9 @@ export async function hashFile (path: string): Promise<Hashed> {
  * Copies a file into a new one, hashing the very bytes that are written, and makes the copy durable and read-only.
  * @throws RegistryError SOURCE_INVALID when the source is no regular file or has not, or no longer, this size
  */
-export async function copyHashed (source: string, target: string, sizeBytes: number): Promise<Hashed> {
+export async function copyHashed (
+  source: string, target: string, sizeBytes: number, onBytes?: OnBytes
+): Promise<Hashed> {
   const from = await open(source, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   try {
     if (!(await from.stat()).isFile()) {
@@ -45,7 +54,7 @@ export async function copyHashed (source: string, target: string, sizeBytes: num
     }
     const to = await open(target, 'wx', 0o600)
     try {
-      const hashed = await hashInto(from, to, sizeBytes)
+      const hashed = await hashInto(from, to, { sizeMax: sizeBytes, onBytes })
       if (hashed.sizeBytes !== sizeBytes) {
         throw new RegistryError('SOURCE_INVALID', `${quote(source)} changed while it was being read; publish it again`)
       }
@@ -72,7 +81,7 @@ export async function cloneHashed (source: string, target: string): Promise<Hash
   }
   const file = await open(target, 'r')
   try {
-    const hashed = await hashInto(file, null, Infinity)
+    const hashed = await hashInto(file, null, { sizeMax: Infinity })
     await finish(file)
     return hashed
   } finally {
@@ -107,18 +116,55 @@ export async function finish (file: FileHandle): Promise<void> {
   await file.sync()
 }
 
-/** Stops soon after `sizeMax` bytes: what grows for ever is not read for ever. */
-async function hashInto (from: FileHandle, to: FileHandle | null, sizeMax: number): Promise<Hashed> {
+/**
+ * Reads, hashes and writes at the same time: while a piece is hashed it is already being written and the next one is
+ * being read. Stops soon after `sizeMax` bytes: what grows for ever is not read for ever.
+ */
+async function hashInto (from: FileHandle, to: FileHandle | null, { sizeMax, onBytes }: Reading): Promise<Hashed> {
   const hash = createHash('sha256')
-  const chunk = Buffer.allocUnsafe(CHUNK_BYTES)
+  const writer = to === null ? null : new Writer(to)
+  const pieces: Buffer[] = []
+  const read = (turn: number, position: number) => {
+    const piece = pieces[turn % PIECES] ??= Buffer.allocUnsafe(PIECE_BYTES)
+    const reading = from.read(piece, 0, PIECE_BYTES, position)
+    reading.catch(() => {}) // thrown where it is awaited, in the next turn
+    return reading
+  }
   let sizeBytes = 0
-  for (;;) {
-    const { bytesRead } = await from.read(chunk, 0, chunk.length, sizeBytes)
-    if (bytesRead === 0 || sizeBytes > sizeMax) return { digest: `sha256:${hash.digest('hex')}`, sizeBytes }
-    const bytes = chunk.subarray(0, bytesRead)
+  let reading = read(0, 0)
+  for (let turn = 1; ; turn++) {
+    const { bytesRead, buffer } = await reading
+    if (bytesRead === 0 || sizeBytes > sizeMax) break
+    const bytes = buffer.subarray(0, bytesRead)
+    writer?.write(bytes, sizeBytes)
     sizeBytes += bytesRead
+    await writer?.atMost(PIECES - 1) // the piece that is read into next has been written
+    reading = read(turn, sizeBytes)
     hash.update(bytes)
-    if (to !== null) await writeWhole(to, bytes)
+    onBytes?.(bytesRead)
+  }
+  await writer?.atMost(0)
+  return { digest: `sha256:${hash.digest('hex')}`, sizeBytes }
+}
+
+/** Writes that are under way, oldest first. */
+class Writer {
+  readonly #to: FileHandle
+  readonly #underWay: Promise<unknown>[] = []
+
+  constructor (to: FileHandle) {
+    this.#to = to
+  }
+
+  write (bytes: Buffer, position: number): void {
+    const writing = writeWhole(this.#to, bytes, position)
+    writing.catch(() => {}) // thrown by `atMost`
+    this.#underWay.push(writing)
+  }
+
+  /** Waits until no more than so many writes are under way. @throws what a write threw */
+  async atMost (count: number): Promise<void> {
+    while (this.#underWay.length > count) await this.#underWay.shift()
   }
 }
 

@@ -3,9 +3,11 @@ import BetterSqlite3 from 'better-sqlite3'
 import { drizzle, type BetterSQLite3Database } from 'drizzle-orm/better-sqlite3'
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator'
 import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core'
+import { asDiskFault } from './disk-faults.js'
 import { RegistryError } from './errors.js'
 import { quote } from './names.js'
 import * as schema from './schema.js'
+import { NO_JOURNAL } from './storage-lock.js'
 
 const BUSY_TIMEOUT_MS = 5_000
 const MIGRATIONS = fileURLToPath(new URL('./migrations', import.meta.url))
@@ -20,7 +22,7 @@ export type Database = BetterSQLite3Database<typeof schema> & { readonly $client
  * @throws RegistryError LAYOUT_CORRUPT when the file is no database
  */
 export function openDatabase (path: string): Database {
-  const client = new BetterSqlite3(path, { timeout: BUSY_TIMEOUT_MS })
+  const client = openFile(path, BUSY_TIMEOUT_MS)
   try {
     client.pragma('journal_mode = WAL')
     client.pragma('synchronous = FULL')
@@ -30,15 +32,21 @@ export function openDatabase (path: string): Database {
     return database
   } catch (error) {
     client.close()
-    if (!(error instanceof BetterSqlite3.SqliteError) || !/^SQLITE_(NOTADB|CORRUPT)/.test(error.code)) throw error
+    if (!(error instanceof BetterSqlite3.SqliteError) || !/^SQLITE_(NOTADB|CORRUPT)/.test(error.code)) {
+      throw asDiskFault(error, path)
+    }
     throw new RegistryError('LAYOUT_CORRUPT',
       `${quote(path)} cannot be read as a database: ${error.message}`, { cause: error })
   }
 }
 
-/** All or nothing, and nobody else writes meanwhile. */
+/** All or nothing, and nobody else writes meanwhile. @throws RegistryError DISK_FULL, DISK_READ_ONLY */
 export function inTransaction<Result> (database: Database, work: (connection: Connection) => Result): Result {
-  return database.transaction(work, { behavior: 'immediate' })
+  try {
+    return database.transaction(work, { behavior: 'immediate' })
+  } catch (error) {
+    throw asDiskFault(error, database.$client.name)
+  }
 }
 
 /** What `work` would give and refuse; whatever it changed is undone. */
@@ -65,11 +73,20 @@ export function dataVersion (database: Database): number {
  * file, so the operating system releases it when its holder dies. Not re-entrant.
  */
 export function withLock<Result> (path: string, timeoutMs: number, work: () => Result): Result {
-  const lock = new BetterSqlite3(path, { timeout: timeoutMs })
+  const lock = openFile(path, timeoutMs)
   try {
-    lock.exec('BEGIN EXCLUSIVE')
+    lock.exec(`${NO_JOURNAL}; BEGIN EXCLUSIVE`)
     return work()
   } finally {
     lock.close()
+  }
+}
+
+/** @throws RegistryError DISK_FULL, DISK_READ_ONLY */
+function openFile (path: string, timeoutMs: number): BetterSqlite3.Database {
+  try {
+    return new BetterSqlite3(path, { timeout: timeoutMs })
+  } catch (error) {
+    throw asDiskFault(error, path)
   }
 }

@@ -14,6 +14,7 @@ import type { ArtifactReader } from './artifact-reader.js'
 import { ingest } from './ingest.js'
 import type { IngestRequest, IngestResult } from './ingestion.js'
 import type { Inspect } from './inspection.js'
+import type { Eviction } from './cache-store.js'
 import { deriveIndex, withoutEntries } from './layout-index.js'
 import { Layout } from './layout.js'
 import { MaterialiseCache, type Materialised } from './materialise.js'
@@ -47,6 +48,7 @@ const OPEN_LOCK_TIMEOUT_MS = 30_000
 const INDEX_LOCK_TIMEOUT_MS = 5_000
 const STORAGE_LOCK_TIMEOUT_MS = 60_000
 const VERDICTS_MAX = 1_000
+const CACHE_BYTES_MAX = 32 * 1024 ** 3
 
 export interface RegistryOptions {
   readonly dataDir: string
@@ -57,6 +59,8 @@ export interface RegistryOptions {
   readonly partialLimits?: Partial<PartialLimits>
   /** Whether opening heals: removes abandoned temporaries and rewrites index.json. What looks for damage does not. */
   readonly heal?: boolean
+  /** What copies of versions may have together, in bytes; those in use stay, whatever they have. */
+  readonly cacheBytesMax?: number
   /** Verdicts kept per rollout. */
   readonly verdictsMax?: number
   /** The least that holds for signatures; the trust store of the data directory may be stricter. */
@@ -102,7 +106,9 @@ export class Registry {
     this.#limits = { ...SOURCE_LIMITS, ...limits }
     this.#audit = new AuditStore(parts.database)
     this.#aliases = new AliasStore(this.#audit)
-    this.#cache = new MaterialiseCache(parts.cache, parts.layout, parts.temporary)
+    const { layout, temporary, cache: root } = parts
+    const { cacheBytesMax: bytesMax = CACHE_BYTES_MAX } = options
+    this.#cache = new MaterialiseCache({ root, lock: `${root}.lock`, layout, temporary, bytesMax, now, warn })
     this.signing = this.#createSigning(options)
     this.published = new Published(parts.database, parts.layout)
     this.uploads = new UploadSessions(parts.temporary.root)
@@ -314,7 +320,7 @@ export class Registry {
   }
 
   /**
-   * A version as verified real files.
+   * A version as verified real files, which stay until they are released. See `MaterialiseCache.get`.
    * @throws RegistryError DIGEST_MISMATCH or BLOB_MISSING naming the blob; SIGNATURE_REQUIRED, SIGNATURE_INVALID;
    * KIND_MISMATCH for a dataset
    */
@@ -324,6 +330,11 @@ export class Registry {
     const { digest } = row
     await this.signing.admit(digest, `${name}:${version}`)
     return await this.#cache.get(digest, `${name}:${version}`)
+  }
+
+  /** Takes copies out of the cache that nobody uses, least recently used first, until the rest has so many bytes. */
+  async evict (bytesMax: number, isDryRun = false): Promise<Eviction> {
+    return await this.#cache.evict(bytesMax, isDryRun)
   }
 
   /** Changes when another process wrote to the database. */
@@ -336,6 +347,7 @@ export class Registry {
   }
 
   close (): void {
+    this.#cache.close()
     this.#parts.database.$client.close()
   }
 

@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import BetterSqlite3 from 'better-sqlite3'
+import { asDiskFault } from './disk-faults.js'
 import { RegistryError } from './errors.js'
 
 /** How long the event loop may stand still while SQLite itself waits; then other work gets its turn. */
 const SLICE_MS = 200
 const PAUSE_MS = 20
+/** Nothing is ever written under a lock like this, and so it can be had on a full disk too. */
+export const NO_JOURNAL = 'PRAGMA journal_mode = MEMORY'
 
 export interface Hold {
   /** @throws RegistryError REGISTRY_BUSY */
@@ -32,7 +35,7 @@ export class StorageLock {
     let client: BetterSqlite3.Database | null = null
     return {
       take: async () => {
-        client = new BetterSqlite3(this.#path, { timeout: SLICE_MS })
+        client = this.#open()
         await this.#begin(client, 'BEGIN; SELECT count(*) FROM sqlite_schema')
       },
       release: () => { client?.close() }
@@ -41,12 +44,21 @@ export class StorageLock {
 
   /** Runs `work` while nobody stores or removes blobs. @throws RegistryError REGISTRY_BUSY */
   async exclude<Result> (work: () => Promise<Result>): Promise<Result> {
-    const client = new BetterSqlite3(this.#path, { timeout: SLICE_MS })
+    const client = this.#open()
     try {
-      await this.#begin(client, 'BEGIN EXCLUSIVE')
+      await this.#begin(client, `${NO_JOURNAL}; BEGIN EXCLUSIVE`)
       return await work()
     } finally {
       client.close()
+    }
+  }
+
+  /** @throws RegistryError DISK_FULL, DISK_READ_ONLY */
+  #open (): BetterSqlite3.Database {
+    try {
+      return new BetterSqlite3(this.#path, { timeout: SLICE_MS })
+    } catch (error) {
+      throw asDiskFault(error, this.#path)
     }
   }
 
@@ -57,7 +69,9 @@ export class StorageLock {
         client.exec(begin)
         return
       } catch (error) {
-        if (!(error instanceof BetterSqlite3.SqliteError) || !error.code.startsWith('SQLITE_BUSY')) throw error
+        if (!(error instanceof BetterSqlite3.SqliteError) || !error.code.startsWith('SQLITE_BUSY')) {
+          throw asDiskFault(error, this.#path)
+        }
         if (client.inTransaction) client.exec('ROLLBACK')
         if (performance.now() >= until) {
           throw new RegistryError('REGISTRY_BUSY',

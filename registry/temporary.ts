@@ -2,7 +2,8 @@ import { createHash, randomUUID } from 'node:crypto'
 import { mkdirSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { asDiskFault } from './disk-faults.js'
 
 /** A temporary directory whose writer cannot be asked (another host, a reused process id) is left this long. */
 const ABANDONED_AFTER_MS = 24 * 60 * 60 * 1000
@@ -21,31 +22,38 @@ export class TemporaryDirectories {
     return join(this.root, `${hostTag()}-${process.pid}-${randomUUID()}`)
   }
 
-  /** Runs `work` with a fresh directory that is gone afterwards, whatever happens. */
+  /**
+   * Runs `work` with a fresh directory that is gone afterwards, whatever happens.
+   * @throws RegistryError DISK_FULL, DISK_READ_ONLY for what the disk below the data directory refuses
+   */
   async use<Result> (work: (directory: string) => Promise<Result>): Promise<Result> {
     const directory = this.reserve()
-    await mkdir(directory)
     try {
+      await mkdir(directory)
       return await work(directory)
+    } catch (error) {
+      throw asDiskFault(error, dirname(this.root))
     } finally {
-      await rm(directory, { recursive: true, force: true })
+      await rm(directory, { recursive: true, force: true }).catch(() => {}) // the next opening removes what stays
     }
   }
 
   /** The same for synchronous work. */
   useSync<Result> (work: (directory: string) => Result): Result {
     const directory = this.reserve()
-    mkdirSync(directory)
     try {
+      mkdirSync(directory)
       return work(directory)
+    } catch (error) {
+      throw asDiskFault(error, dirname(this.root))
     } finally {
-      rmSync(directory, { recursive: true, force: true })
+      removeIfPossible(directory)
     }
   }
 
   /** Removes what a killed process left behind: its writer is gone, or unknown and old. */
   removeAbandoned (now: number): void {
-    for (const path of this.abandoned(now)) rmSync(path, { recursive: true, force: true })
+    for (const path of this.abandoned(now)) removeIfPossible(path)
   }
 
   /** What `removeAbandoned` would remove. */
@@ -54,6 +62,13 @@ export class TemporaryDirectories {
       .filter((name) => name !== PARTIAL_FOLDER && (isWriterGone(name) || isOld(join(this.root, name), now)))
       .map((name) => join(this.root, name))
   }
+}
+
+/** What stays, for example on a read-only disk, is removed by a later opening. */
+function removeIfPossible (path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true })
+  } catch {}
 }
 
 /** Whether the process that a name begins with, of this host, has ended. */

@@ -77,8 +77,8 @@ function buildProgram (signal: AbortSignal): Command {
   const actor = (): string => process.env['GAUNTLET_ACTOR'] ?? userInfo().username
   addRegistryCommands(program, {
     open: async () => {
-      const { Registry } = await import('../registry/registry.js')
-      return Registry.open({ dataDir: options().dataDir, now: Date.now })
+      const [{ Registry }, { cacheBytesMax }] = await Promise.all([import('../registry/registry.js'), import('./config.js')])
+      return Registry.open({ dataDir: options().dataDir, now: Date.now, cacheBytesMax: cacheBytesMax(process.env), warn })
     },
     ...MODEL_RUNS,
     actor,
@@ -120,5 +120,5 @@ function exitCodeOfStatus (status: number): number {
   if (status === 409) return EXIT.conflict
   if (status === 400 || status === 413 || status === 422) return EXIT.validation
   if (status === 401 || status === 403) return EXIT.auth
-  return status === 0 || status === 502 || status === 503 || status === 504 ? EXIT.unavailable : EXIT.unexpected
+  return status === 0 || [502, 503, 504, 507].includes(status) ? EXIT.unavailable : EXIT.unexpected
 }

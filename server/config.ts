@@ -58,6 +58,12 @@ export const ConfigSchema = Type.Object({
   analysisIntervalMs: Type.Integer({
     minimum: 10, maximum: 1_000, default: 250, description: 'how often open rollouts are looked at, ms'
   }),
+  cacheBytesMax: Type.Integer({
+    minimum: 0,
+    maximum: Number.MAX_SAFE_INTEGER,
+    default: 34_359_738_368,
+    description: 'what the copies of versions in the cache may have together, bytes; those in use stay whatever they have'
+  }),
   verdictsMax: Type.Integer({
     minimum: 10, maximum: 100_000, default: 1_000, description: 'verdicts kept per rollout'
   }),
@@ -97,6 +103,12 @@ export function loadConfig (env: NodeJS.ProcessEnv, overrides: Readonly<Record<s
   }
   const config = candidate as Static<typeof ConfigSchema>
   return Object.freeze({ ...config, dataDir: config.dataDir.replace(/^~(?=\/)/, homedir()) })
+}
+
+/** The bound of the cache alone, for commands that leave the other settings unread. @throws Error as `loadConfig` */
+export function cacheBytesMax (env: NodeJS.ProcessEnv): number {
+  const name = variableName('cacheBytesMax')
+  return loadConfig({ [name]: env[name] }).cacheBytesMax
 }
 
 function variableName (key: string): string {

@@ -37,6 +37,8 @@ export class Fleet {
   readonly #conversations = new Map<string, ConversationSetting>()
   /** The version that answers as champion now; follows the alias once the aliased version is warm. */
   readonly #serving = new Map<string, string>()
+  /** Lets go of the files that a target was loaded from. */
+  readonly #releases = new Map<string, () => void>()
   readonly #listeners: (() => void)[] = []
   #wanted = new Map<string, Wanted>()
   #snapshot: RoutingSnapshot<LiveModel> = { generation: 0, models: new Map() }
@@ -155,14 +157,17 @@ export class Fleet {
   }
 
   async #start (key: string, model: string, version: string): Promise<void> {
-    const { directory, serving, digest } = await this.#materialise(model, version)
+    const { directory, serving, digest, release } = await this.#materialise(model, version)
     if (this.#isClosed || !this.#desired().has(key)) {
+      release()
       this.#loads.delete(key)
       return
     }
     const live = this.#pool.ensure({ name: model, version, directory, ...serving } as unknown as HostSpec)
     const label = `${key}@${digest.replace('sha256:', '').slice(0, 12)}`
     this.#targets.set(key, { version, label, live })
+    this.#releases.get(key)?.()
+    this.#releases.set(key, release)
     this.#changed()
   }
 
@@ -179,7 +184,9 @@ export class Fleet {
   #unload (key: string): void {
     this.#targets.delete(key)
     this.#loads.delete(key)
-    this.#pool.remove(key).catch((error: Error) => { this.#log('warn', 'a host did not end well', { version: key, error: error.message }) })
+    const release = this.#releases.get(key)
+    this.#releases.delete(key)
+    this.#pool.remove(key).finally(release).catch((error: Error) => { this.#log('warn', 'a host did not end well', { version: key, error: error.message }) })
   }
 
   #routes (): Map<string, ModelRoute<LiveModel>> {

@@ -131,12 +131,13 @@ function createMirror ({ mirrorInFlightMax, requestTimeoutMs }: Config, onPair: 
 }
 
 function openRegistry (config: Config, now: () => number, log: Log): Registry {
-  const { dataDir, verdictsMax, signaturePolicy, signatureKeys } = config
+  const { dataDir, verdictsMax, cacheBytesMax, signaturePolicy, signatureKeys } = config
   return Registry.open({
     dataDir,
     now,
     newId: () => randomBytes(5).toString('hex'),
     verdictsMax,
+    cacheBytesMax,
     signaturePolicy,
     signatureKeys: signatureKeys === 'trusted' ? null : signatureKeys.split(','),
     warn: (message) => { log('warn', message, {}) }

@@ -15,8 +15,11 @@ export function addServeCommand (program: Command, { options, signal, print }: S
     .option('--host <address>', 'address to bind (default: 127.0.0.1)')
     .option('--registry-port <number>', 'TCP port where OCI tools read the registry; 0 takes a free one (default: off)')
     .option('--log-level <level>', 'error, warn, info, debug or silent (default: info)')
+    .option('--cache-bytes-max <bytes>', 'what the copies of versions in the cache may have together (default: 32 GiB)')
     .addHelpText('after', '\nEvery setting can be given in the environment: see docs/configuration.md.')
-    .action(async (flags: { port?: string, host?: string, registryPort?: string, logLevel?: string }) => {
+    .action(async (flags: {
+      port?: string, host?: string, registryPort?: string, logLevel?: string, cacheBytesMax?: string
+    }) => {
       const { dataDir } = options()
       const [{ pino }, { loadConfig }, { startGateway }] = await Promise.all([
         import('pino'), import('../config.js'), import('../gateway.js')

@@ -1,5 +1,6 @@
 import { createEncoder, type Encoder, type EncoderSource } from '../../models/encoder.js'
 import { Registry } from '../../registry/registry.js'
+import { cacheBytesMax } from '../config.js'
 
 export interface EncoderRequest {
   /** `name:version`, `name@alias`, or a name alone for its champion. */
@@ -17,7 +18,7 @@ export interface EncoderRequest {
  */
 export async function withEncoder<T> (request: EncoderRequest, work: (encoder: Encoder) => Promise<T>): Promise<T> {
   const { reference, dataDir, signal, cachedTextsMax } = request
-  const encoder = await createEncoder(await materialise(reference, dataDir), { cachedTextsMax })
+  const encoder = await open(reference, dataDir, cachedTextsMax)
   const close = (): void => { encoder.close().catch(() => {}) }
   signal.addEventListener('abort', close, { once: true })
   try {
@@ -29,12 +30,13 @@ export async function withEncoder<T> (request: EncoderRequest, work: (encoder: E
   }
 }
 
-async function materialise (reference: string, dataDir: string): Promise<EncoderSource> {
-  const registry = Registry.open({ dataDir, now: Date.now })
+/** The files stay where they are until the encoder has read them. */
+async function open (reference: string, dataDir: string, cachedTextsMax: number): Promise<Encoder> {
+  const registry = Registry.open({ dataDir, now: Date.now, cacheBytesMax: cacheBytesMax(process.env) })
   try {
     const { name, version } = registry.resolve(reference)
     const { directory, serving } = await registry.materialise(name, version)
-    return { name, version, directory, ...serving } as EncoderSource
+    return await createEncoder({ name, version, directory, ...serving } as EncoderSource, { cachedTextsMax })
   } finally {
     registry.close()
   }

@@ -14,6 +14,10 @@ async function published () {
   return { registry, dataDir, digest: detail.digest, blobPath }
 }
 
+function copiesIn (dataDir: string): string[] {
+  return readdirSync(join(dataDir, 'cache')).filter((name) => /^[0-9a-f]{64}$/.test(name))
+}
+
 /** Changes one byte and nothing else. */
 function flipByte (path: string, at = 0): void {
   const bytes = readFileSync(path)
@@ -41,10 +45,10 @@ describe('a materialised version', () => {
 
   it('is made once and then only verified', async () => {
     const { registry } = await published()
-    const first = await registry.materialise('m', '1')
+    const { release: _release, ...first } = await registry.materialise('m', '1')
     const inode = statSync(first.directory).ino
 
-    expect(await registry.materialise('m', '1')).toEqual(first)
+    expect(await registry.materialise('m', '1')).toMatchObject(first)
     expect(statSync(first.directory).ino).toBe(inode)
   })
 
@@ -54,7 +58,7 @@ describe('a materialised version', () => {
     const all = await Promise.all(Array.from({ length: 8 }, () => registry.materialise('m', '1')))
 
     expect(new Set(all.map(({ directory }) => directory)).size).toBe(1)
-    expect(readdirSync(join(dataDir, 'cache'))).toHaveLength(1)
+    expect(copiesIn(dataDir)).toHaveLength(1)
   })
 
   it('is the same for two registries on one data directory', async () => {
@@ -63,7 +67,7 @@ describe('a materialised version', () => {
 
     const [one, two] = await Promise.all([registry.materialise('m', '1'), other.registry.materialise('m', '1')])
 
-    expect(one).toEqual(two)
+    expect([one.directory, one.digest]).toEqual([two.directory, two.digest])
     expect(readdirSync(join(dataDir, 'tmp'))).toEqual([])
   })
 
@@ -74,7 +78,7 @@ describe('a materialised version', () => {
     await expect(registry.materialise('m', '1')).rejects.toMatchObject({
       code: 'DIGEST_MISMATCH', message: expect.stringContaining(`blob ${digestOf(DATA)} (onnx/model.onnx_data) does not match its digest`)
     })
-    expect(existsSync(join(dataDir, 'cache')) ? readdirSync(join(dataDir, 'cache')) : []).toEqual([])
+    expect(copiesIn(dataDir)).toEqual([])
     expect(readdirSync(join(dataDir, 'tmp'))).toEqual([])
   })
 
