@@ -1,7 +1,10 @@
 import { defineConfig } from 'vitest/config'
 
 /** Tests that start processes: each file gets a fresh environment, and what they start is compiled once before. */
-const STARTING_PROCESSES = ['test/{e2e,models}/**/*.test.ts', 'test/registry/{crash,import-crash,processes,hub-processes,distribution/crash,formats/runtime}.test.ts']
+const STARTING_PROCESSES = [
+  'test/{e2e,models}/**/*.test.ts',
+  'test/registry/{crash,crash-steps,import-crash,processes,hub-processes,distribution/crash,formats/runtime}.test.ts'
+]
 
 /** Tests with programs of others, which may not be there: `npm run test:peers`. */
 const WITH_PEERS = ['test/peers/**/*.test.ts']

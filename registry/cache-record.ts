@@ -44,6 +44,7 @@ export function touchRecord (path: string, now: number): void {
   } catch {}
 }
 
+/** Forgets what was remembered, if anything. */
 export function removeRecord (path: string): void {
   rmSync(path, { force: true })
 }

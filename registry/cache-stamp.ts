@@ -10,8 +10,8 @@ const TICK_MS = 20
 export type StampedCheck = BlobCheck & { readonly stamp: string | null }
 
 /**
- * What the file system says of a regular file, as far as it changes whenever the bytes do: inode, size, and the times of
- * the last change of bytes and of anything. Nobody but the kernel sets the last one. Null when there is no such file.
+ * What the file system says of a regular file, as far as it changes whenever the bytes do: inode, size, and the times
+ * of the last change of bytes and of anything. Nobody but the kernel sets the last one. Null when there is no such file.
  */
 export async function stampOf (path: string): Promise<string | null> {
   const found = await statOf(path)

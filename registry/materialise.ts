@@ -161,10 +161,12 @@ export class MaterialiseCache {
     for (const layer of layers) {
       const { path, digest: blob } = layer
       stray.delete(path)
-      const source = await checkStamped(this.#options.layout.blobPath(blob), blob, { label: path, known: record?.blobs[blob] })
+      const location = this.#options.layout.blobPath(blob)
+      const source = await checkStamped(location, blob, { label: path, known: record?.blobs[blob] })
       if (!source.ok) throw new RegistryError(source.code, source.problem)
       blobs.set(layer, source.stamp)
-      const copy = await checkStamped(join(directory, path), blob, { label: `cached ${path}`, known: record?.files[path] })
+      const known = record?.files[path]
+      const copy = await checkStamped(join(directory, path), blob, { label: `cached ${path}`, known })
       if (!copy.ok) return await this.#discard(directory, copy.problem)
       files.set(layer, copy.stamp)
     }

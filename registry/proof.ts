@@ -17,12 +17,14 @@ export function isProofNeeded ({ alias, version, isForced }: AliasRequest, curre
 export async function proveFit (
   { name, version }: AliasRequest, materialise: () => Promise<Materialised>, prove: Prove
 ): Promise<void> {
-  const { directory, serving } = await materialise()
+  const { directory, serving, release } = await materialise()
   try {
     await prove({ name, version, directory, serving })
   } catch (error) {
     throw new RegistryError('VERSION_UNFIT',
       `version ${quote(version)} of ${quote(name)} cannot become ${CHAMPION}: ${(error as Error).message}; ` +
       'force it, with a reason, to set it nevertheless', { cause: error })
+  } finally {
+    release()
   }
 }

@@ -77,7 +77,9 @@ function buildProgram (signal: AbortSignal): Command {
   const actor = (): string => process.env['GAUNTLET_ACTOR'] ?? userInfo().username
   addRegistryCommands(program, {
     open: async () => {
-      const [{ Registry }, { cacheBytesMax }] = await Promise.all([import('../registry/registry.js'), import('./config.js')])
+      const [{ Registry }, { cacheBytesMax }] = await Promise.all([
+        import('../registry/registry.js'), import('./config.js')
+      ])
       return Registry.open({ dataDir: options().dataDir, now: Date.now, cacheBytesMax: cacheBytesMax(process.env), warn })
     },
     ...MODEL_RUNS,

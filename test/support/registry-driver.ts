@@ -5,15 +5,27 @@
 import { writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { Registry } from '../../registry/registry.js'
-import { fakeInspect } from './registry-fake-model.js'
+import { actOn } from './registry-acts.js'
+import { DiskFaults } from './registry-faults.js'
 import type { DriverAction } from './registry-process.js'
 
 type IngestAction = Extract<DriverAction, { ingest: unknown }>
 
 let registry: Registry | null = null
+let faults: DiskFaults | null = null
 
 function say (line: object): void {
   writeSync(1, `${JSON.stringify(line)}\n`)
+}
+
+async function actWithFaults (action: DriverAction): Promise<{ result?: unknown, steps?: string[] }> {
+  if (action.fault === undefined || faults === null) return { result: await act(action) }
+  faults.plan(action.fault)
+  try {
+    return { result: await act(action), steps: [...faults.steps] }
+  } finally {
+    faults.plan({ at: 0, fault: 'ENOSPC' })
+  }
 }
 
 async function act (action: DriverAction): Promise<unknown> {
@@ -21,24 +33,17 @@ async function act (action: DriverAction): Promise<unknown> {
     registry?.close()
     say({ step: 'opening' })
     registry = Registry.open({ dataDir: action.open, now: Date.now })
+    faults?.uninstall()
+    faults = await DiskFaults.install(action.open)
     return 'open'
   }
   if (registry === null) throw new Error('open first')
-  if ('materialise' in action) return (await registry.materialise('m', action.materialise)).directory
   if ('ingest' in action) return await ingest(registry, action)
-  const { path, version, alias } = action.publish
-  const { status, detail } = await registry.publish({
-    path,
-    name: 'm',
-    version,
-    actor: 'driver',
-    ...(alias === undefined ? {} : { alias }),
-    onStep: (step) => {
-      say({ step })
-      if (step === action.dieAt) process.kill(process.pid, 'SIGKILL')
-    }
-  }, fakeInspect)
-  return { status, digest: detail.digest }
+  const dieAt = 'publish' in action ? action.dieAt : undefined
+  return await actOn(registry, action, (step) => {
+    say({ step })
+    if (step === dieAt) process.kill(process.pid, 'SIGKILL')
+  })
 }
 
 async function ingest (into: Registry, { ingest: { place }, dieAt, nth = 1 }: IngestAction): Promise<unknown> {
@@ -61,7 +66,7 @@ say({ step: 'ready' })
 for await (const line of createInterface({ input: process.stdin })) {
   const action = JSON.parse(line) as DriverAction
   try {
-    say({ action, result: await act(action) })
+    say({ action, ...await actWithFaults(action) })
   } catch (error) {
     say({ action, error: (error as { code?: string }).code ?? String(error) })
   }

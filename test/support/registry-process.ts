@@ -4,14 +4,28 @@ import { createInterface, type Interface } from 'node:readline'
 import type { IngestStep } from '../../registry/ingestion.js'
 import type { PublishStep } from '../../registry/publish.js'
 import { compiledFile } from './compiled.js'
+import type { FaultPlan } from './registry-faults.js'
 
-export type DriverAction =
+export type DriverAction = { readonly fault?: FaultPlan } & (
   | { readonly open: string }
   | { readonly publish: { path: string, version: string, alias?: string }, readonly dieAt?: PublishStep }
   | { readonly materialise: string }
   | { readonly ingest: { place: string }, readonly dieAt?: IngestStep, readonly nth?: number }
+  | { readonly alias: string, readonly to: string, readonly expected?: string | null }
+  | { readonly remove: string }
+  | { readonly sign: string, readonly key: string }
+  | { readonly evict: number }
+  | { readonly collect: true }
+)
 
-export interface DriverLine { step?: string, action?: DriverAction, result?: unknown, error?: string }
+export interface DriverLine {
+  step?: string
+  action?: DriverAction
+  result?: unknown
+  error?: string
+  /** What the action changed on disk, when it was asked for with a plan. */
+  steps?: string[]
+}
 
 /** A real process that runs `registry-driver.ts`. */
 export class RegistryProcess {
@@ -45,7 +59,7 @@ export class RegistryProcess {
   }
 
   /** What one action gave: its result, or its error. */
-  async run (action: DriverAction): Promise<{ result?: unknown, error?: string }> {
+  async run (action: DriverAction): Promise<DriverLine> {
     this.send(action)
     for (let line = await this.line(); line !== null; line = await this.line()) {
       if (line.action !== undefined) return line
