@@ -11,7 +11,7 @@ export type StampedCheck = BlobCheck & { readonly stamp: string | null }
 
 /**
  * What the file system says of a regular file, as far as it changes whenever the bytes do: inode, size, and the times
- * of the last change of bytes and of anything. Nobody but the kernel sets the last one. Null when there is no such file.
+ * of the last change of bytes and of anything. Nobody but the kernel sets the last one. Null without such a file.
  */
 export async function stampOf (path: string): Promise<string | null> {
   const found = await statOf(path)

@@ -5,6 +5,7 @@ import { hexOf } from './blobs.js'
 import { ifUnused, takeLease, type Lease } from './cache-lease.js'
 import { readRecord, removeRecord, touchRecord, writeRecord, type CacheRecord } from './cache-record.js'
 import { withLock } from './database.js'
+import { asDiskFault } from './disk-faults.js'
 import type { TemporaryDirectories } from './temporary.js'
 
 /** The lock is held for a few renames. */
@@ -93,6 +94,7 @@ export class CacheStore {
   /**
    * Takes out the copies that nobody uses, least recently used first, until the others have at most so many bytes. A
    * kill in between leaves folders in `tmp/` that the next opening removes.
+   * @throws RegistryError DISK_READ_ONLY
    */
   async evict (bytesMax: number, isDryRun = false): Promise<Eviction> {
     const { root, lock, temporary } = this.#options
@@ -119,6 +121,8 @@ export class CacheStore {
         }
         return { evicted, kept: { copies: copies.length - evicted.length, bytes } }
       })
+    } catch (error) {
+      throw asDiskFault(error, root)
     } finally {
       for (const path of trash) await rm(path, { recursive: true, force: true })
     }

@@ -128,10 +128,11 @@ export class MaterialiseCache {
         stamps.set(join(directory, layer.path), await stampOf(target) ?? '')
       }
       for (const folder of folders) await syncDirectory(folder)
-      return await renameUnlessThere(copy, directory)
+      const isRenamed = await renameUnlessThere(copy, directory)
+      await syncDirectory(root)
+      return isRenamed
     })
     if (!isOurs) return false
-    await syncDirectory(root)
     const confirmed = await confirmStamps(stamps)
     const known = (path: string) => confirmed.has(path) ? stamps.get(path) : undefined
     await this.#store.remember(digest, recordOf(layers, {

@@ -348,6 +348,7 @@ export class Registry {
 
   close (): void {
     this.#cache.close()
+    this.#parts.temporary.removeLeftovers()
     this.#parts.database.$client.close()
   }
 

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { dirname } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
 import { asDiskFault } from './disk-faults.js'
 import { RegistryError } from './errors.js'
@@ -42,12 +43,14 @@ export class StorageLock {
     }
   }
 
-  /** Runs `work` while nobody stores or removes blobs. @throws RegistryError REGISTRY_BUSY */
+  /** Runs `work` while nobody else stores or removes blobs. @throws RegistryError REGISTRY_BUSY, DISK_* */
   async exclude<Result> (work: () => Promise<Result>): Promise<Result> {
     const client = this.#open()
     try {
       await this.#begin(client, `${NO_JOURNAL}; BEGIN EXCLUSIVE`)
       return await work()
+    } catch (error) {
+      throw asDiskFault(error, dirname(this.#path))
     } finally {
       client.close()
     }

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { mkdirSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs'
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import { asDiskFault } from './disk-faults.js'
@@ -13,6 +13,8 @@ export const PARTIAL_FOLDER = 'partial'
 
 /** Work in progress, on the same file system as the registry. Each directory's name tells whose it is. */
 export class TemporaryDirectories {
+  readonly #leftovers = new Set<string>()
+
   constructor (readonly root: string) {
     mkdirSync(root, { recursive: true })
   }
@@ -34,7 +36,8 @@ export class TemporaryDirectories {
     } catch (error) {
       throw asDiskFault(error, dirname(this.root))
     } finally {
-      await rm(directory, { recursive: true, force: true }).catch(() => {}) // the next opening removes what stays
+      this.#leftovers.add(directory)
+      this.removeLeftovers()
     }
   }
 
@@ -47,8 +50,14 @@ export class TemporaryDirectories {
     } catch (error) {
       throw asDiskFault(error, dirname(this.root))
     } finally {
-      removeIfPossible(directory)
+      this.#leftovers.add(directory)
+      this.removeLeftovers()
     }
+  }
+
+  /** What could not be removed, as on a read-only disk, is tried again each time, and by an opening after our end. */
+  removeLeftovers (): void {
+    for (const path of this.#leftovers) if (removeIfPossible(path)) this.#leftovers.delete(path)
   }
 
   /** Removes what a killed process left behind: its writer is gone, or unknown and old. */
@@ -64,11 +73,13 @@ export class TemporaryDirectories {
   }
 }
 
-/** What stays, for example on a read-only disk, is removed by a later opening. */
-function removeIfPossible (path: string): void {
+function removeIfPossible (path: string): boolean {
   try {
     rmSync(path, { recursive: true, force: true })
-  } catch {}
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** Whether the process that a name begins with, of this host, has ended. */

@@ -80,7 +80,8 @@ function buildProgram (signal: AbortSignal): Command {
       const [{ Registry }, { cacheBytesMax }] = await Promise.all([
         import('../registry/registry.js'), import('./config.js')
       ])
-      return Registry.open({ dataDir: options().dataDir, now: Date.now, cacheBytesMax: cacheBytesMax(process.env), warn })
+      const { dataDir } = options()
+      return Registry.open({ dataDir, now: Date.now, cacheBytesMax: cacheBytesMax(process.env), warn })
     },
     ...MODEL_RUNS,
     actor,

@@ -6,7 +6,7 @@ import { writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { Registry } from '../../registry/registry.js'
 import { actOn } from './registry-acts.js'
-import { DiskFaults } from './registry-faults.js'
+import { DiskFaults, type FaultPlan } from './registry-faults.js'
 import type { DriverAction } from './registry-process.js'
 
 type IngestAction = Extract<DriverAction, { ingest: unknown }>
@@ -18,14 +18,8 @@ function say (line: object): void {
   writeSync(1, `${JSON.stringify(line)}\n`)
 }
 
-async function actWithFaults (action: DriverAction): Promise<{ result?: unknown, steps?: string[] }> {
-  if (action.fault === undefined || faults === null) return { result: await act(action) }
-  faults.plan(action.fault)
-  try {
-    return { result: await act(action), steps: [...faults.steps] }
-  } finally {
-    faults.plan({ at: 0, fault: 'ENOSPC' })
-  }
+function plan (fault: FaultPlan = { at: 0, fault: 'SIGKILL' }): void {
+  faults?.plan(fault)
 }
 
 async function act (action: DriverAction): Promise<unknown> {
@@ -66,7 +60,8 @@ say({ step: 'ready' })
 for await (const line of createInterface({ input: process.stdin })) {
   const action = JSON.parse(line) as DriverAction
   try {
-    say({ action, ...await actWithFaults(action) })
+    plan(action.fault)
+    say({ action, result: await act(action) })
   } catch (error) {
     say({ action, error: (error as { code?: string }).code ?? String(error) })
   }

@@ -18,7 +18,7 @@ export interface FaultPlan {
 }
 
 /** The steps after which the disk looks different to whoever comes next; the others happen in `tmp/`. */
-export const VISIBLE = '^(rename|remove|commit)'
+export const VISIBLE = '^(rename|commit|remove (?!tmp))'
 
 const WRITES = /[wax+]/
 const SQLITE = { ENOSPC: 'SQLITE_FULL', EROFS: 'SQLITE_READONLY', EACCES: 'SQLITE_CANTOPEN', SIGKILL: '' } as const
@@ -30,16 +30,19 @@ const SQLITE = { ENOSPC: 'SQLITE_FULL', EROFS: 'SQLITE_READONLY', EACCES: 'SQLIT
 export class DiskFaults {
   readonly steps: string[] = []
   readonly #root: string
+  readonly #isReadingToo: boolean
   readonly #restore: (() => void)[] = []
   #plan: FaultPlan = { at: 0, fault: 'ENOSPC' }
   #matched = 0
 
-  private constructor (root: string) {
+  private constructor (root: string, isReadingToo: boolean) {
     this.#root = root
+    this.#isReadingToo = isReadingToo
   }
 
-  static async install (root: string): Promise<DiskFaults> {
-    const faults = new DiskFaults(fs.realpathSync(root))
+  /** @param isReadingToo whether opening a file to read it is a step as well */
+  static async install (root: string, { isReadingToo = false } = {}): Promise<DiskFaults> {
+    const faults = new DiskFaults(fs.realpathSync(root), isReadingToo)
     const probe = await fsp.open('/dev/null', 'r')
     const handle = Object.getPrototypeOf(probe) as object
     await probe.close()
@@ -93,9 +96,10 @@ export class DiskFaults {
     const paths = args.filter((arg): arg is string => typeof arg === 'string' && arg.includes(sep))
     const path = paths.at(-1)
     if (args.length > 0 && !paths.some((each) => each.startsWith(this.#root))) return
-    if (verb === 'open' && !(typeof args[1] === 'string' && WRITES.test(args[1]))) return
+    const isRead = verb === 'open' && !(typeof args[1] === 'string' && WRITES.test(args[1]))
+    if (isRead && !this.#isReadingToo) return
     const where = path === undefined ? '' : ` ${path.slice(this.#root.length + 1).replaceAll(/[0-9a-f]{8}-\d+-[0-9a-f-]{36}/g, '*')}`
-    this.#step(`${verb}${where}`, { ENOSPC: 'ENOSPC', EROFS: 'EROFS', EACCES: 'EACCES', SIGKILL: '' }, path)
+    this.#step(`${isRead ? 'read' : verb}${where}`, { ENOSPC: 'ENOSPC', EROFS: 'EROFS', EACCES: 'EACCES', SIGKILL: '' }, path)
   }
 
   /** A transaction fails before it is committed; it is whole, or nothing of it is there. */

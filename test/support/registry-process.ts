@@ -23,8 +23,6 @@ export interface DriverLine {
   action?: DriverAction
   result?: unknown
   error?: string
-  /** What the action changed on disk, when it was asked for with a plan. */
-  steps?: string[]
 }
 
 /** A real process that runs `registry-driver.ts`. */
