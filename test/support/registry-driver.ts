@@ -6,6 +6,7 @@ import { writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { Registry } from '../../registry/registry.js'
 import { actOn } from './registry-acts.js'
+import { fakeInspect } from './registry-fake-model.js'
 import { DiskFaults, type FaultPlan } from './registry-faults.js'
 import type { DriverAction } from './registry-process.js'
 
