@@ -22,7 +22,9 @@ import { addSigningCommands } from './signing/commands.js'
  * have a `--version` option of its own, which would swallow the one of publish.
  */
 export function addRegistryCommands (program: Command, context: RegistryCommandsContext): void {
-  const all = [addPublish, addModels, addShow, addAlias, addTag, addVerify, addFsck, addGc, addRm, addImport, addExport, addReindex]
+  const all = [
+    addPublish, addModels, addShow, addAlias, addTag, addVerify, addFsck, addGc, addRm, addImport, addExport, addReindex
+  ]
   for (const add of all) add(program, context)
   for (const add of [addGolden, addServing, addPush, addPull, addLogin, addLogout]) add(program, context)
   addSigningCommands(program, context)

@@ -25,9 +25,7 @@ export async function derive (context: PublishContext, request: DeriveRequest): 
   const { database, layout, storage, temporary, signing } = context
   checkVersion(version)
   if (alias !== undefined) checkAlias(alias)
-  const hold = storage.hold()
-  try {
-    await hold.take()
+  return await storage.share(async () => {
     const { digest: parent } = requireVersion(database, name, from)
     const serving = { ...request.serving, lineage: { ...request.serving.lineage, parent } }
     checkServing(serving)
@@ -44,7 +42,5 @@ export async function derive (context: PublishContext, request: DeriveRequest): 
       context.refreshIndex()
       return result
     })
-  } finally {
-    hold.release()
-  }
+  })
 }

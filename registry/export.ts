@@ -78,7 +78,10 @@ export async function exportVersion (
 
 /** Sorted by path, without a time, so that nothing but the version and its signatures decides the bytes. */
 function layoutFiles (
-  { digest, manifestBytes }: VersionRow, { config, layers }: Manifest, signatures: readonly SignatureManifest[], label: string
+  { digest, manifestBytes }: VersionRow,
+  { config, layers }: Manifest,
+  signatures: readonly SignatureManifest[],
+  label: string
 ): ExportFile[] {
   const sorted = [...signatures].sort((a, b) => (a.digest < b.digest ? -1 : 1))
   const index = canonicalJson({
@@ -96,7 +99,11 @@ function layoutFiles (
     ]
   })
   const blobs = [
-    { digest, sizeBytes: manifestBytes }, config, ...layers, ...sorted, ...sorted.flatMap((signature) => signature.blobs)
+    { digest, sizeBytes: manifestBytes },
+    config,
+    ...layers,
+    ...sorted,
+    ...sorted.flatMap((signature) => signature.blobs)
   ]
   const distinct = new Map(blobs.map((blob) => [blob.digest, { digest: blob.digest, sizeBytes: blob.sizeBytes }]))
   return [
@@ -123,7 +130,9 @@ async function writeFolder (
   for (const path of folders) await syncDirectory(path)
 }
 
-async function copyBlob (layout: Layout, { path, digest }: { path: string, digest: string }, target: string): Promise<void> {
+async function copyBlob (
+  layout: Layout, { path, digest }: { path: string, digest: string }, target: string
+): Promise<void> {
   let found: string
   try {
     found = (await cloneHashed(layout.blobPath(digest), target)).digest
@@ -153,9 +162,11 @@ async function refuseTaken (target: string, format: ExportFormat, isForced: bool
   if (found === null) return
   if (!isForced) throw new RegistryError('TARGET_INVALID', `${quote(target)} exists; choose another target, or --force to replace it`)
   const marks = format === 'oci-archive' ? [''] : format === 'oci-dir' ? ['oci-layout'] : ['serving.json', 'dataset.json']
-  const isExport = format === 'oci-archive'
-    ? found.isFile()
-    : found.isDirectory() && (await Promise.all(marks.map(async (mark) => await isFile(join(target, mark))))).includes(true)
+  const isMarked = async () => {
+    const isThere = await Promise.all(marks.map(async (mark) => await isFile(join(target, mark))))
+    return isThere.includes(true)
+  }
+  const isExport = format === 'oci-archive' ? found.isFile() : found.isDirectory() && await isMarked()
   if (isExport) return
   throw new RegistryError('TARGET_INVALID', `${quote(target)} is no earlier export as ${format}, so it is not replaced`)
 }
@@ -179,4 +190,3 @@ async function putInPlace (stage: string, target: string, isForced: boolean): Pr
   await syncDirectory(dirname(target))
   if (isMoved) await rm(old, { recursive: true, force: true })
 }
-

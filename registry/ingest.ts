@@ -188,7 +188,9 @@ async function store (
 }
 
 /** What was here before was proven then, but for becoming champion. */
-async function proveStored (context: IngestContext, { request, artifact, serving }: Candidate, prove: Prove): Promise<void> {
+async function proveStored (
+  context: IngestContext, { request, artifact, serving }: Candidate, prove: Prove
+): Promise<void> {
   const { name, version, alias } = request
   const isNew = findVersion(context.database, name, version) === null
   if (alias !== CHAMPION && !(isNew && serving.examples.length > 0)) return

@@ -105,7 +105,8 @@ function recordRow (
     if (context.aliases.read(connection, model, version) !== null) {
       throw new RegistryError('INVALID_VERSION', `${quote(version)} is an alias of ${quote(model)}, so it cannot be a version`)
     }
-    connection.insert(versions).values({ model, version, createdAt: request.createdAt ?? at, ...columnsOf(built) }).run()
+    const { createdAt = at } = request
+    connection.insert(versions).values({ model, version, createdAt, ...columnsOf(built) }).run()
     context.audit.append({
       at,
       actor,

@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { AliasStore, type AliasHistoryEntry, type AliasRemoval, type AliasRequest } from './aliases.js'
 import { AuditStore } from './audit.js'
 import { derive, type DeriveRequest } from './derive.js'
 import { withPlace, type ArtifactPlace } from './artifacts/place.js'
-import { dataVersion, inTransaction, openDatabase, withLock, type Database } from './database.js'
+import { dataVersion, inTransaction, withLock } from './database.js'
 import type { Kind } from './datasets/words.js'
 import { exportVersion, type ExportRequest, type ExportResult } from './export.js'
 import { fsck, type FsckOptions, type FsckReport } from './fsck.js'
@@ -15,13 +14,14 @@ import { ingest } from './ingest.js'
 import type { IngestRequest, IngestResult } from './ingestion.js'
 import type { Inspect } from './inspection.js'
 import type { Eviction } from './cache-store.js'
-import { deriveIndex, withoutEntries } from './layout-index.js'
-import { Layout } from './layout.js'
+import { IndexFile } from './index-file.js'
+import { withoutEntries } from './layout-index.js'
 import { MaterialiseCache, type Materialised } from './materialise.js'
 import { Published } from './distribution/published.js'
 import { UploadSessions } from './distribution/upload-sessions.js'
 import { CHAMPION, parseReference } from './names.js'
-import { PARTIAL_LIMITS, PartialBlobs, type PartialLimits } from './partial.js'
+import { createRoot, openParts, type Parts } from './open-parts.js'
+import type { RegistryOptions } from './options.js'
 import { isProofNeeded, proveFit } from './proof.js'
 import { prepare, scanRequest, type Prepared, type PrepareRequest } from './prepare.js'
 import { publish, type PublishContext, type PublishRequest, type PublishResult } from './publish.js'
@@ -29,13 +29,10 @@ import type { Recorded } from './record.js'
 import { RolloutStore } from './rollouts/store.js'
 import { reindex, type ReindexReport, type ReindexRequest } from './reindex.js'
 import type { Prove } from './running.js'
-import type { SignaturePolicy } from './signing/policies.js'
 import { TrustStore } from './signing/policy.js'
 import { Signing } from './signing/signing.js'
 import { ReferrerStore } from './signing/store.js'
 import { SOURCE_LIMITS, type SourceLimits } from './source.js'
-import { StorageLock } from './storage-lock.js'
-import { PARTIAL_FOLDER, TemporaryDirectories } from './temporary.js'
 import { TombstoneStore, type RemoveRequest } from './tombstones.js'
 import { verifyVersion, type Verification } from './verify.js'
 import {
@@ -43,44 +40,10 @@ import {
   type ModelSummary, type VersionDetail
 } from './versions.js'
 
-/** Opening includes migrations, which may take a while; writing index.json does not. */
+/** Opening includes migrations, which may take a while. */
 const OPEN_LOCK_TIMEOUT_MS = 30_000
-const INDEX_LOCK_TIMEOUT_MS = 5_000
-const STORAGE_LOCK_TIMEOUT_MS = 60_000
 const VERDICTS_MAX = 1_000
 const CACHE_BYTES_MAX = 32 * 1024 ** 3
-
-export interface RegistryOptions {
-  readonly dataDir: string
-  readonly now: () => number
-  readonly newId?: () => string
-  readonly limits?: Partial<SourceLimits>
-  /** How much is kept, and how long, of transfers that ended early. */
-  readonly partialLimits?: Partial<PartialLimits>
-  /** Whether opening heals: removes abandoned temporaries and rewrites index.json. What looks for damage does not. */
-  readonly heal?: boolean
-  /** What copies of versions may have together, in bytes; those in use stay, whatever they have. */
-  readonly cacheBytesMax?: number
-  /** Verdicts kept per rollout. */
-  readonly verdictsMax?: number
-  /** The least that holds for signatures; the trust store of the data directory may be stricter. */
-  readonly signaturePolicy?: SignaturePolicy
-  /** Fingerprints of the only keys that count among the trusted ones; null for all of them. */
-  readonly signatureKeys?: readonly string[] | null
-  /** Told about what heals itself but is odd. */
-  readonly warn?: (message: string) => void
-}
-
-interface Parts {
-  readonly dataDir: string
-  readonly storage: StorageLock
-  readonly database: Database
-  readonly layout: Layout
-  readonly temporary: TemporaryDirectories
-  readonly partials: PartialBlobs
-  readonly lock: string
-  readonly cache: string
-}
 
 /** What exists and what was decided: versions, aliases, rollouts, audit. Blobs in an OCI layout, the rest in SQLite. */
 export class Registry {
@@ -93,6 +56,7 @@ export class Registry {
   readonly #parts: Parts
   readonly #now: () => number
   readonly #warn: (message: string) => void
+  readonly #index: IndexFile
   readonly #limits: SourceLimits
   readonly #audit: AuditStore
   readonly #aliases: AliasStore
@@ -106,6 +70,7 @@ export class Registry {
     this.#limits = { ...SOURCE_LIMITS, ...limits }
     this.#audit = new AuditStore(parts.database)
     this.#aliases = new AliasStore(this.#audit)
+    this.#index = new IndexFile({ ...parts, warn })
     const { layout, temporary, cache: root } = parts
     const { cacheBytesMax: bytesMax = CACHE_BYTES_MAX } = options
     this.#cache = new MaterialiseCache({ root, lock: `${root}.lock`, layout, temporary, bytesMax, now, warn })
@@ -119,33 +84,22 @@ export class Registry {
       now,
       newId,
       verdictsMax,
-      onAliasMoved: () => this.#refreshIndex()
+      onAliasMoved: () => this.#index.refresh()
     })
   }
 
   /** Opens a data directory, creating, migrating and healing it. Safe while other processes do the same. */
   static open (options: RegistryOptions): Registry {
-    const root = resolve(options.dataDir)
-    mkdirSync(root, { recursive: true })
-    const lock = join(root, 'registry.lock')
+    const { root, lock } = createRoot(options.dataDir)
     const { heal = true } = options
     return withLock(lock, OPEN_LOCK_TIMEOUT_MS, () => {
-      const temporary = new TemporaryDirectories(join(root, 'tmp'))
-      const partials = new PartialBlobs(join(root, 'tmp', PARTIAL_FOLDER))
-      if (heal) {
-        temporary.removeAbandoned(options.now())
-        partials.prune(options.now(), { ...PARTIAL_LIMITS, ...options.partialLimits })
-      }
-      const layout = temporary.useSync((directory) => Layout.open(join(root, 'registry'), directory))
-      const database = openDatabase(join(root, 'gauntlet.db'))
+      const parts = openParts(root, lock, options)
       try {
-        const storage = new StorageLock(join(root, 'storage.lock'), STORAGE_LOCK_TIMEOUT_MS)
-        const parts = { dataDir: root, storage, database, layout, temporary, partials, lock, cache: join(root, 'cache') }
         const registry = new Registry(parts, options)
-        if (heal) registry.#despiteFaults(() => registry.#writeIndex())
+        if (heal) registry.#index.refreshLocked()
         return registry
       } catch (error) {
-        database.$client.close()
+        parts.database.$client.close()
         throw error
       }
     })
@@ -188,7 +142,9 @@ export class Registry {
 
   /** Makes a version of an artifact that exists elsewhere, by the same bytes where possible. See `ingest`. */
   async ingest (request: IngestRequest, reader: ArtifactReader, inspect: Inspect): Promise<IngestResult> {
-    return await ingest({ ...this.#publishContext(), partials: this.#parts.partials, materialise: this.#cache.get.bind(this.#cache) }, request, reader, inspect)
+    const { partials } = this.#parts
+    const materialise = this.#cache.get.bind(this.#cache)
+    return await ingest({ ...this.#publishContext(), partials, materialise }, request, reader, inspect)
   }
 
   /** Opens an OCI layout, a folder or an archive, for `work`. See `withPlace`. */
@@ -228,14 +184,13 @@ export class Registry {
     const isChanged = inTransaction(this.#parts.database, (connection) => isUndone
       ? tombstones.restore(connection, request, this.#now())
       : tombstones.remove(connection, request, this.#now()))
-    if (isChanged && request.isDryRun !== true) this.#refreshIndex()
+    if (isChanged && request.isDryRun !== true) this.#index.refresh()
     return isChanged
   }
 
   /** Deletes blobs that nothing needs. See `collectGarbage`. */
   async collect (options: CollectOptions): Promise<Collection> {
-    const forget = (digests: ReadonlySet<string>) => withLock(this.#parts.lock, INDEX_LOCK_TIMEOUT_MS,
-      () => this.#writeIndex((present) => withoutEntries(present, digests)))
+    const forget = (digests: ReadonlySet<string>) => this.#index.amend((present) => withoutEntries(present, digests))
     const context = { ...this.#parts, aliases: this.#aliases, audit: this.#audit, now: this.#now, forget }
     return await collectGarbage(context, options)
   }
@@ -272,7 +227,7 @@ export class Registry {
   setAlias (request: AliasRequest): void {
     const { database } = this.#parts
     const isMoved = inTransaction(database, (connection) => this.#aliases.set(connection, request, this.#now()))
-    if (isMoved && request.isDryRun !== true) this.#refreshIndex()
+    if (isMoved && request.isDryRun !== true) this.#index.refresh()
   }
 
   /** As `setAlias`, but `champion` moves only to a version that `prove` finds fit, unless it is forced. */
@@ -288,7 +243,7 @@ export class Registry {
   removeAlias (request: AliasRemoval): string {
     const { database } = this.#parts
     const previous = inTransaction(database, (connection) => this.#aliases.remove(connection, request, this.#now()))
-    if (request.isDryRun !== true) this.#refreshIndex()
+    if (request.isDryRun !== true) this.#index.refresh()
     return previous
   }
 
@@ -315,8 +270,7 @@ export class Registry {
 
   /** Looks for everything that is wrong in the data directory. See `fsck`. */
   async fsck (options: FsckOptions = {}): Promise<FsckReport> {
-    const writeIndex = () => withLock(this.#parts.lock, INDEX_LOCK_TIMEOUT_MS, () => this.#writeIndex())
-    return await fsck({ ...this.#parts, now: this.#now, writeIndex }, options)
+    return await fsck({ ...this.#parts, now: this.#now, writeIndex: () => this.#index.amend() }, options)
   }
 
   /**
@@ -360,56 +314,22 @@ export class Registry {
       signing: this.signing,
       limits: this.#limits,
       now: this.#now,
-      refreshIndex: () => this.#refreshIndex()
+      refreshIndex: () => this.#index.refresh()
     }
   }
 
-  #createSigning ({ dataDir, signaturePolicy = 'off', signatureKeys = null }: RegistryOptions): Signing {
-    const { layout, temporary, lock, storage } = this.#parts
+  #createSigning ({ signaturePolicy = 'off', signatureKeys = null }: RegistryOptions): Signing {
+    const { layout, temporary, lock, storage, dataDir } = this.#parts
     return new Signing({
       layout,
-      keepBlobs: async (work) => {
-        const hold = storage.hold()
-        try {
-          await hold.take()
-          await work()
-        } finally {
-          hold.release()
-        }
-      },
-      referrers: new ReferrerStore({
-        layout,
-        temporary,
-        amendIndex: (amend) => withLock(lock, INDEX_LOCK_TIMEOUT_MS, () => this.#writeIndex(amend))
-      }),
-      trust: new TrustStore(join(resolve(dataDir), 'trust.json'), temporary, lock),
+      keepBlobs: async (work) => await storage.share(work),
+      referrers: new ReferrerStore({ layout, temporary, amendIndex: (amend) => this.#index.amend(amend) }),
+      trust: new TrustStore(join(dataDir, 'trust.json'), temporary, lock),
       audit: this.#audit,
       now: this.#now,
       warn: this.#warn,
       policy: signaturePolicy,
       allowedKeys: signatureKeys
     })
-  }
-
-  #refreshIndex (): void {
-    this.#despiteFaults(() => withLock(this.#parts.lock, INDEX_LOCK_TIMEOUT_MS, () => this.#writeIndex()))
-  }
-
-  /** index.json is derived: when it cannot be written, what was committed holds all the same. */
-  #despiteFaults (write: () => void): void {
-    try {
-      write()
-    } catch (error) {
-      this.#warn(`index.json could not be written and will be at the next change or start: ${(error as Error).message}`)
-    }
-  }
-
-  /** The caller holds the lock, so that an older state never overwrites a newer one. */
-  #writeIndex (amend = (present: string | null) => present): void {
-    const { database, layout, temporary } = this.#parts
-    const present = layout.readIndex()
-    const text = deriveIndex(database, amend(present))
-    if (text === present) return
-    temporary.useSync((directory) => layout.writeIndex(text, directory))
   }
 }

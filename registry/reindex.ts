@@ -66,13 +66,7 @@ interface Found extends Candidate {
  * One transaction; index.json follows. O(entries), and O(blobs) for signatures.
  */
 export async function reindex (context: PublishContext, request: ReindexRequest): Promise<ReindexReport> {
-  const hold = context.storage.hold()
-  try {
-    await hold.take()
-    return await reindexHolding(context, request)
-  } finally {
-    hold.release()
-  }
+  return await context.storage.share(async () => await reindexHolding(context, request))
 }
 
 async function reindexHolding (context: PublishContext, request: ReindexRequest): Promise<ReindexReport> {
@@ -84,7 +78,9 @@ async function reindexHolding (context: PublishContext, request: ReindexRequest)
   const isEmpty = listed.length === 0 && database.select().from(versions).limit(1).get() === undefined
   const isFromBlobs = request.fromBlobs === true || isEmpty
   const known = new Set(listed.map(({ digest }) => digest))
-  const unlisted = small.filter((digest) => !known.has(digest)).map((digest) => ({ digest, names: [], createdAt: null }))
+  const unlisted = small
+    .filter((digest) => !known.has(digest))
+    .map((digest) => ({ digest, names: [], createdAt: null }))
   const skipped: Left[] = []
   const found: Found[] = []
   for (const candidate of isFromBlobs ? [...listed, ...unlisted] : listed) {
@@ -95,7 +91,8 @@ async function reindexHolding (context: PublishContext, request: ReindexRequest)
   }
   const work = (connection: Connection) => recordAll(connection, context, request, found)
   const recorded = isDryRun ? attempt(database, work) : inTransaction(database, work)
-  const subjects = new Set(database.select({ digest: versions.digest }).from(versions).all().map(({ digest }) => digest))
+  const rows = database.select({ digest: versions.digest }).from(versions).all()
+  const subjects = new Set(rows.map(({ digest }) => digest))
   for (const { digest } of recorded.versions) subjects.add(digest)
   const signatures = await signing.referrers.relist(small, subjects, isDryRun)
   if (!isDryRun) context.refreshIndex()
@@ -108,7 +105,8 @@ function candidatesIn (index: string | null): Candidate[] {
   for (const descriptor of descriptorsOf(index)) {
     const name = referenceOf(descriptor)
     if (name === null || !/^sha256:[0-9a-f]{64}$/.test(descriptor.digest)) continue
-    const known = byDigest.get(descriptor.digest) ?? { digest: descriptor.digest, names: [], createdAt: createdAtOf(descriptor) }
+    const { digest } = descriptor
+    const known = byDigest.get(digest) ?? { digest, names: [], createdAt: createdAtOf(descriptor) }
     byDigest.set(descriptor.digest, known)
     known.names.push(name)
   }
@@ -159,7 +157,8 @@ function recordAll (connection: Connection, context: PublishContext, request: Re
     if (problem !== undefined) skipped.push({ subject: `${name} ${each.digest}`, problem })
     else if (version !== undefined) {
       trying(`${name}:${version}`, () => {
-        if (recordOne(connection, context, request, { each, name, version })) made.push({ name, version, digest: each.digest })
+        const isNew = recordOne(connection, context, request, { each, name, version })
+        if (isNew) made.push({ name, version, digest: each.digest })
         else unchanged++
       })
     }
@@ -172,7 +171,8 @@ function recordAll (connection: Connection, context: PublishContext, request: Re
       if (present !== null) conflicts.push({ subject: `${name}@${alias}`, problem: `points to ${present}, index.json says ${version}` })
       else {
         trying(`${name}@${alias}`, () => {
-          context.aliases.set(connection, { name, alias, version, actor: request.actor, reason: request.reason }, context.now())
+          const { actor, reason } = request
+          context.aliases.set(connection, { name, alias, version, actor, reason }, context.now())
           aliases.push({ name, alias, version })
         })
       }

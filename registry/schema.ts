@@ -8,7 +8,7 @@ import type { RolloutEvent, RolloutState } from './rollouts/machine.js'
 import type { Reverted } from './rollouts/rollout.js'
 import type { Serving } from './serving.js'
 
-/** One immutable build of a model, or one dataset; all of one name are of one kind. Times are milliseconds since the epoch. */
+/** One immutable build of a model, or one dataset; all of one name are of one kind. Times: ms since the epoch. */
 export const versions = sqliteTable('versions', {
   model: text('model').notNull(),
   version: text('version').notNull(),

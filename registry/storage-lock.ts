@@ -43,6 +43,17 @@ export class StorageLock {
     }
   }
 
+  /** Runs `work` while nobody removes blobs. @throws RegistryError REGISTRY_BUSY */
+  async share<Result> (work: () => Promise<Result>): Promise<Result> {
+    const hold = this.hold()
+    try {
+      await hold.take()
+      return await work()
+    } finally {
+      hold.release()
+    }
+  }
+
   /** Runs `work` while nobody else stores or removes blobs. @throws RegistryError REGISTRY_BUSY, DISK_* */
   async exclude<Result> (work: () => Promise<Result>): Promise<Result> {
     const client = this.#open()

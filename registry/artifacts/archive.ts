@@ -33,7 +33,8 @@ export async function writeArchive (
   const header = (path: string, size: number, type: 'File' | 'Directory'): Buffer => {
     const block = Buffer.alloc(BLOCK_BYTES)
     const mode = type === 'File' ? 0o644 : 0o755
-    const isShort = new Header({ path, mode, uid: 0, gid: 0, size, mtime: new Date(seconds * 1000), type }).encode(block, 0)
+    const mtime = new Date(seconds * 1000)
+    const isShort = new Header({ path, mode, uid: 0, gid: 0, size, mtime, type }).encode(block, 0)
     if (isShort) throw new Error(`the header of ${path} needs more than a block`)
     return block
   }

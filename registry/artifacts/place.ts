@@ -1,6 +1,8 @@
 import { constants, type Stats } from 'node:fs'
 import { open, readFile, stat, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { finished } from 'node:stream/promises'
 import type { ArtifactDescriptor, ArtifactReader } from '../artifact-reader.js'
 import { hexOf } from '../blobs.js'
 import { RegistryError } from '../errors.js'
@@ -62,9 +64,10 @@ export async function withPlace<Result> (
 
 /** @throws RegistryError SOURCE_INVALID unless exactly one artifact is meant */
 export function chooseArtifact ({ artifacts, reader }: ArtifactPlace, reference: string | null): PlacedArtifact {
+  const isMeant = (name: string): boolean => name === reference || tagOf(name) === reference
   const fitting = reference === null
     ? artifacts
-    : artifacts.filter(({ digest, names }) => digest === reference || names.some((name) => name === reference || tagOf(name) === reference))
+    : artifacts.filter(({ digest, names }) => digest === reference || names.some(isMeant))
   const [only, ...others] = fitting
   if (only !== undefined && others.length === 0) return only
   const known = artifacts.slice(0, 20).map(({ digest, names }) => names.length === 0 ? digest : names.join(' = ')).join(', ')
@@ -99,7 +102,7 @@ async function unpackArchive (path: string, folder: string, sizeBytes: number, l
     isDocker ||= member.path === 'manifest.json'
     isLayout ||= member.path === 'index.json'
     if (KEPT_MEMBER.test(member.path)) return await writeMember(member, join(folder, member.path), path)
-    for await (const chunk of member.content) void chunk // what a layout does not know is passed over
+    await finished(Readable.from(member.content).resume()) // what a layout does not know is passed over
   })
   if (isLayout) return
   throw new RegistryError('SOURCE_INVALID', isDocker

@@ -45,7 +45,8 @@ export function addExport (program: Command, { open, print }: RegistryCommandsCo
     })
 }
 
-function describeExport (label: string, { target, format, files, bytes, signatures, digest }: ExportResult, isDryRun: boolean): string {
+function describeExport (label: string, result: ExportResult, isDryRun: boolean): string {
+  const { target, format, files, bytes, signatures, digest } = result
   const signed = signatures === 0 ? '' : `, ${countOf(signatures, 'signature')}`
   return `${isDryRun ? 'would write' : 'wrote'} ${label} (${digest}) to ${target} as ${format}: ${countOf(files, 'file')}, ${sizeOf(bytes)}${signed}`
 }

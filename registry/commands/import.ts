@@ -59,7 +59,9 @@ export function addImport (program: Command, context: RegistryCommandsContext): 
 
 type Common = Omit<IngestRequest, 'digest'>
 
-function requestOf ({ model, quiet = false, all, ...flags }: ImportFlags, { actor, prove }: RegistryCommandsContext, json: boolean): Common {
+function requestOf (
+  { model, quiet = false, all, ...flags }: ImportFlags, { actor, prove }: RegistryCommandsContext, json: boolean
+): Common {
   return {
     ...flags,
     actor: actor(),
@@ -78,19 +80,23 @@ async function importAll (
   return results
 }
 
-function report (results: readonly IngestResult[], { dryRun = false }: ImportFlags, { print }: RegistryCommandsContext): void {
-  const rows = results.map(({ status, detail: { name, version, digest, sizeBytes, aliases }, converted, signature }) => ({
+function report (
+  results: readonly IngestResult[], { dryRun = false }: ImportFlags, { print }: RegistryCommandsContext
+): void {
+  const rows = results.map(({ status, detail, converted, signature }) => ({
     status: status === 'published' ? 'imported' as const : status,
-    name,
-    version,
-    digest,
-    sizeBytes,
-    aliases,
+    name: detail.name,
+    version: detail.version,
+    digest: detail.digest,
+    sizeBytes: detail.sizeBytes,
+    aliases: detail.aliases,
     converted,
     signature: signature?.state ?? 'unsigned'
   }))
-  print({ dryRun, versions: rows }, () => rows.map((row) =>
-    `${dryRun ? 'would be ' : ''}${row.status} ${nameOf(row)} ${row.digest}${row.converted ? ' (a new manifest: the artifact did not say how it is served)' : ''}`).join('\n'))
+  print({ dryRun, versions: rows }, () => rows.map((row) => {
+    const remark = row.converted ? ' (a new manifest: the artifact did not say how it is served)' : ''
+    return `${dryRun ? 'would be ' : ''}${row.status} ${nameOf(row)} ${row.digest}${remark}`
+  }).join('\n'))
 }
 
 function warnOf (results: readonly IngestResult[], { warn }: RegistryCommandsContext): void {

@@ -79,7 +79,8 @@ async function registry (dataDir: string): Promise<string> {
   const { Registry } = await import('../../registry/registry.js')
   const opened = Registry.open({ dataDir, now: Date.now })
   try {
-    const versions = [...opened.models(), ...opened.datasets()].flatMap(({ name, versions }) => versions.map(({ version }) => ({ name, version })))
+    const versions = [...opened.models(), ...opened.datasets()]
+      .flatMap(({ name, versions }) => versions.map(({ version }) => ({ name, version })))
     for (const { name, version } of versions) {
       const { ok, blobs } = await opened.verify(name, version)
       if (!ok) throw new Error(`${name}:${version}: ${blobs.find((blob) => !blob.ok)?.problem ?? 'does not verify'}`)

@@ -47,7 +47,8 @@ const AliasBody = Type.Object({
 }, { additionalProperties: false })
 
 const AliasHistory = Type.Array(Type.Object({
-  version: Type.Union([Text, Type.Null()]), previous: Type.Union([Text, Type.Null()]),
+  version: Type.Union([Text, Type.Null()]),
+  previous: Type.Union([Text, Type.Null()]),
   at: Type.Number(),
   actor: Text,
   reason: Text
