@@ -95,7 +95,11 @@ describe('featureFlag', () => {
     expect(await beta()).toMatchObject({ value: 3 })
     expect(await act(id, 'on')).toBe(200)
     expect(await act(id, 'on')).toBe(200)
-    expect(await beta()).toMatchObject({ value: 6, arm: 'challenger', assignment: 'target' })
+    const isOn = await eventually('the challenger is warm again', async () => {
+      const answer = await beta()
+      return answer.arm === 'challenger' && answer
+    })
+    expect(isOn).toMatchObject({ value: 6, assignment: 'target' })
     expect(await inState(id, 'paused')).toMatchObject({ reason: expect.stringContaining('waits for a person to promote') as string })
     expect(await act(id, 'promote')).toBe(200)
     await inState(id, 'promoted')
