@@ -5,7 +5,7 @@ import { inject } from 'vitest'
 /** Where a compiled file is, given its path in the repository with the ending `.js`. */
 export function compiledFile (path: string): string {
   const folder = inject('compiled')
-  if (folder === undefined) throw new Error('add this file to those that start processes, in vitest.config.ts')
+  if (folder === undefined) throw new Error('add this file to those that start processes, by its name or in vitest.config.ts')
   return join(folder, path)
 }
 
