@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { addAlias, addTag } from './commands/alias.js'
 import type { RegistryCommandsContext } from './commands/context.js'
+import { addDatasets } from './commands/dataset.js'
 import { addFsck } from './commands/fsck.js'
 import { addGc } from './commands/gc.js'
 import { addGolden } from './commands/golden.js'
@@ -23,7 +24,8 @@ import { addSigningCommands } from './signing/commands.js'
  */
 export function addRegistryCommands (program: Command, context: RegistryCommandsContext): void {
   const all = [
-    addPublish, addModels, addShow, addAlias, addTag, addVerify, addFsck, addGc, addRm, addImport, addExport, addReindex
+    addPublish, addModels, addDatasets, addShow, addAlias, addTag, addVerify, addFsck, addGc, addRm, addImport,
+    addExport, addReindex
   ]
   for (const add of all) add(program, context)
   for (const add of [addGolden, addServing, addPush, addPull, addLogin, addLogout]) add(program, context)

@@ -194,12 +194,14 @@ async function proveStored (
   const { name, version, alias } = request
   const isNew = findVersion(context.database, name, version) === null
   if (alias !== CHAMPION && !(isNew && serving.examples.length > 0)) return
-  const { directory } = await context.materialise(artifact.digest, `${name}:${version}`)
+  const { directory, release } = await context.materialise(artifact.digest, `${name}:${version}`)
   try {
     await prove({ name, version, directory, serving })
   } catch (error) {
     throw new RegistryError('VERSION_UNFIT',
       `version ${quote(version)} of ${quote(name)} is not imported: ${(error as Error).message}`, { cause: error })
+  } finally {
+    release()
   }
 }
 

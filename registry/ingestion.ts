@@ -1,4 +1,4 @@
-import type { Materialised } from './materialise.js'
+import type { MaterialisedFiles } from './materialise.js'
 import type { PartialBlobs } from './partial.js'
 import type { TransferProgress } from './progress.js'
 import type { PublishContext, PublishResult } from './publish.js'
@@ -45,5 +45,5 @@ export interface IngestResult extends PublishResult {
 export interface IngestContext extends PublishContext {
   readonly partials: PartialBlobs
   /** A stored manifest as files. */
-  readonly materialise: (digest: string, label: string) => Promise<Materialised>
+  readonly materialise: (digest: string, label: string) => Promise<Pick<MaterialisedFiles, 'directory' | 'release'>>
 }

@@ -19,7 +19,10 @@ export interface Materialised {
   readonly release: () => void
 }
 
-type Copy = Omit<Materialised, 'release'>
+/** The files of a version of whatever kind; `serving` is null where it is not a model. */
+export type MaterialisedFiles = Omit<Materialised, 'serving'> & { readonly serving: Serving | null }
+
+type Copy = Omit<MaterialisedFiles, 'release'>
 
 export interface MaterialiseCacheOptions extends CacheStoreOptions {
   readonly layout: Layout
@@ -48,7 +51,7 @@ export class MaterialiseCache {
    * @throws RegistryError DIGEST_MISMATCH or BLOB_MISSING naming the blob and its path, LAYOUT_CORRUPT, DISK_FULL,
    * DISK_READ_ONLY
    */
-  async get (digest: string, label: string): Promise<Materialised> {
+  async get (digest: string, label: string): Promise<MaterialisedFiles> {
     const release = this.#store.lease(digest)
     try {
       const copy = await this.#shared(digest, label)
@@ -84,7 +87,8 @@ export class MaterialiseCache {
     const directory = this.#store.directoryOf(digest)
     const isBuilt = await filesIn(directory) === null && await this.#built(digest, layers, label)
     if (!isBuilt) await this.#verifyCopy(digest, layers)
-    const serving = parseServing(await readFile(join(directory, SERVING_FILE), 'utf8'))
+    const isModel = layers.some(({ path }) => path === SERVING_FILE)
+    const serving = isModel ? parseServing(await readFile(join(directory, SERVING_FILE), 'utf8')) : null
     return { directory, serving, digest }
   }
 

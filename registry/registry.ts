@@ -5,7 +5,11 @@ import { AuditStore } from './audit.js'
 import { derive, type DeriveRequest } from './derive.js'
 import { withPlace, type ArtifactPlace } from './artifacts/place.js'
 import { dataVersion, inTransaction, withLock } from './database.js'
+import type { DatasetDocument } from './datasets/document.js'
+import type { DatasetReader } from './datasets/inspection.js'
+import { publishDataset, type DatasetRequest, type DatasetResult } from './datasets/publish.js'
 import type { Kind } from './datasets/words.js'
+import { RegistryError } from './errors.js'
 import { exportVersion, type ExportRequest, type ExportResult } from './export.js'
 import { fsck, type FsckOptions, type FsckReport } from './fsck.js'
 import { collectGarbage, type Collection, type CollectOptions } from './garbage.js'
@@ -32,18 +36,21 @@ import type { Prove } from './running.js'
 import { TrustStore } from './signing/policy.js'
 import { Signing } from './signing/signing.js'
 import { ReferrerStore } from './signing/store.js'
-import { SOURCE_LIMITS, type SourceLimits } from './source.js'
+import { SERVING_FILE, SOURCE_LIMITS, type SourceLimits } from './source.js'
 import { TombstoneStore, type RemoveRequest } from './tombstones.js'
 import { verifyVersion, type Verification } from './verify.js'
 import {
-  datasetDetailOf, detailOf, kindOf, listModels, requireModel, requireVersion, servingOf, type DatasetDetail,
-  type ModelSummary, type VersionDetail
+  datasetDetailOf, datasetOf, detailOf, kindOf, listModels, requireModel, requireVersion, servingOf, type DatasetDetail,
+  type ModelSummary, type VersionDetail, type VersionRow
 } from './versions.js'
 
 /** Opening includes migrations, which may take a while. */
 const OPEN_LOCK_TIMEOUT_MS = 30_000
 const VERDICTS_MAX = 1_000
 const CACHE_BYTES_MAX = 32 * 1024 ** 3
+
+/** A version of a dataset as verified real files. */
+export type MaterialisedDataset = Omit<Materialised, 'serving'> & { readonly dataset: DatasetDocument }
 
 /** What exists and what was decided: versions, aliases, rollouts, audit. Blobs in an OCI layout, the rest in SQLite. */
 export class Registry {
@@ -138,6 +145,11 @@ export class Registry {
 
   async #publishLocal (request: PublishRequest, inspect: Inspect): Promise<PublishResult> {
     return await publish(this.#publishContext(), request, inspect)
+  }
+
+  /** Makes files of rows, or documents, an immutable version of a dataset. See `publishDataset`. */
+  async publishDataset (request: DatasetRequest, reader: DatasetReader): Promise<DatasetResult> {
+    return await publishDataset(this.#publishContext(), request, reader)
   }
 
   /** Makes a version of an artifact that exists elsewhere, by the same bytes where possible. See `ingest`. */
@@ -281,9 +293,22 @@ export class Registry {
   async materialise (name: string, version: string): Promise<Materialised> {
     const row = requireVersion(this.#parts.database, name, version)
     servingOf(row)
-    const { digest } = row
-    await this.signing.admit(digest, `${name}:${version}`)
-    return await this.#cache.get(digest, `${name}:${version}`)
+    const { serving, ...copy } = await this.#copyOf(row)
+    if (serving !== null) return { ...copy, serving }
+    throw new RegistryError('LAYOUT_CORRUPT', `${name}:${version} has no ${SERVING_FILE}`)
+  }
+
+  /** As `materialise`, for a dataset; KIND_MISMATCH for a model. */
+  async materialiseDataset (name: string, version: string): Promise<MaterialisedDataset> {
+    const row = requireVersion(this.#parts.database, name, version)
+    const dataset = datasetOf(row)
+    const { serving: _serving, ...copy } = await this.#copyOf(row)
+    return { ...copy, dataset }
+  }
+
+  async #copyOf ({ model, version, digest }: VersionRow): ReturnType<MaterialiseCache['get']> {
+    await this.signing.admit(digest, `${model}:${version}`)
+    return await this.#cache.get(digest, `${model}:${version}`)
   }
 
   /** Takes copies out of the cache that nobody uses, least recently used first, until the rest has so many bytes. */

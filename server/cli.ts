@@ -15,6 +15,7 @@ import { addPowerCommand } from './commands/power.js'
 import { addRolloutCommands } from './commands/rollout.js'
 import { addScoreCommand } from './commands/score.js'
 import { addServeCommand } from './commands/serve.js'
+import { lazyDatasetReader } from './dataset-reads.js'
 import { GatewayError, STATUS } from './errors.js'
 import { MODEL_RUNS } from './model-runs.js'
 import { SpecError } from './rollouts/spec-error.js'
@@ -84,6 +85,7 @@ function buildProgram (signal: AbortSignal): Command {
       return Registry.open({ dataDir, now: Date.now, cacheBytesMax: cacheBytesMax(process.env), warn })
     },
     ...MODEL_RUNS,
+    datasetReader: lazyDatasetReader(signal),
     actor,
     print,
     warn,

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, type Command } from 'commander'
+import type { DatasetReader } from '../datasets/inspection.js'
 import type { Inspect } from '../inspection.js'
 import type { Catalogue } from '../catalogue.js'
 import type { Registry } from '../registry.js'
@@ -8,6 +9,7 @@ import type { ParseRequest, Prove, RunModel } from '../running.js'
 export interface RegistryCommandsContext {
   readonly open: () => Promise<Registry>
   readonly inspect: Inspect
+  readonly datasetReader: DatasetReader
   readonly prove: Prove
   readonly runModel: RunModel
   readonly parseRequest: ParseRequest

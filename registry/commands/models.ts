@@ -28,7 +28,7 @@ export function addModels (program: Command, { open, print }: RegistryCommandsCo
       }
       await withRegistry(open, (registry) => {
         const models = registry.models(flags.all === true)
-        print(models, () => models.length === 0 ? NO_MODELS : describeModels(models))
+        print(models, () => models.length === 0 ? NO_MODELS : describeVersions(models))
       })
     })
 }
@@ -37,8 +37,8 @@ export function addModels (program: Command, { open, print }: RegistryCommandsCo
 export function addShow (program: Command, context: RegistryCommandsContext): void {
   const { open, print } = context
   program.command('show')
-    .description('show a model with its newest versions, or one version: digest, signature, inputs, outputs')
-    .argument('<reference>', 'name for the model; name:version or name@alias for one version')
+    .description('show a model or dataset with its newest versions, or one version: digest, signature, what it is made of')
+    .argument('<reference>', 'name for all of it; name:version or name@alias for one version')
     .addOption(new Option('--limit <count>', 'versions of a model to show').argParser(parseLimit).default(SHOWN_DEFAULT))
     .option('--ascii', 'draw metrics without block characters')
     .action(async (reference: string, flags: ShowModelFlags, command: Command) => {
@@ -48,6 +48,12 @@ export function addShow (program: Command, context: RegistryCommandsContext): vo
       }
       await withRegistry(open, async (registry) => {
         const { name, version } = registry.resolve(reference)
+        if (registry.kind(name) === 'dataset') {
+          const { describeDataset } = await import('./dataset.js')
+          const detail = registry.showDataset(name, version)
+          const signature = await registry.signing.report(detail.digest)
+          return print({ ...detail, signature }, () => describeDataset(detail, signature))
+        }
         const detail = registry.show(name, version)
         const signature = await registry.signing.report(detail.digest)
         print({ ...detail, signature }, () => describeVersion(detail, signature))
@@ -72,20 +78,24 @@ export function describeVersion (detail: VersionDetail, signature: SignatureRepo
   ])
 }
 
-function describeCatalogue (models: readonly CataloguedModel[]): string {
-  const others = (aliases: CataloguedModel['aliases']) => Object.entries(aliases).filter(([alias]) => alias !== CHAMPION)
+/** Names with the number of their versions, as a table. Only models have a champion. */
+export function describeCatalogue (models: readonly CataloguedModel[], kind = 'MODEL'): string {
+  const isModel = kind === 'MODEL'
+  const others = (aliases: CataloguedModel['aliases']) =>
+    Object.entries(aliases).filter(([alias]) => alias !== CHAMPION).map(([alias, version]) => `${alias}=${version}`)
   return formatTable([
-    ['MODEL', 'VERSIONS', 'CHAMPION', 'OTHER ALIASES', 'NEWEST', 'SIZE'],
+    [kind, 'VERSIONS', ...isModel ? ['CHAMPION', 'OTHER ALIASES'] : ['ALIASES'], 'NEWEST', 'SIZE'],
     ...models.map(({ name, versions, aliases, updatedAt, sizeBytes }) => [
-      name, String(versions), aliases[CHAMPION] ?? '-',
-      others(aliases).map(([alias, version]) => `${alias}=${version}`).join(' ') || '-', timeOf(updatedAt), sizeOf(sizeBytes)
+      name, String(versions), ...isModel ? [aliases[CHAMPION] ?? '-'] : [], others(aliases).join(' ') || '-',
+      timeOf(updatedAt), sizeOf(sizeBytes)
     ])
   ])
 }
 
-function describeModels (models: readonly ModelSummary[]): string {
+/** Names with every version, as a table. */
+export function describeVersions (models: readonly ModelSummary[], kind = 'MODEL'): string {
   return formatTable([
-    ['MODEL', 'VERSION', 'ALIASES', 'PUBLISHED', 'DIGEST'],
+    [kind, 'VERSION', 'ALIASES', 'PUBLISHED', 'DIGEST'],
     ...models.flatMap(({ name, versions }) => versions.map(({ version, aliases, createdAt, digest, removed }) =>
       [name, version, removed === undefined ? aliases.join(',') || '-' : '(removed)', timeOf(createdAt), shortDigest(digest)]))
   ])

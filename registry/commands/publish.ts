@@ -7,13 +7,14 @@ import { loadPrivateKey } from '../signing/keys.js'
 import { SIGNATURE_POLICIES, stricter, type SignaturePolicy } from '../signing/policies.js'
 import { describeReport, UNSIGNED } from '../signing/report.js'
 import { parseSeconds, withRegistry, type RegistryCommandsContext } from './context.js'
+import { addDatasetOptions, publishRows, type DatasetFlags } from './dataset.js'
 import { describeVersion } from './models.js'
 import { createProgress } from './progress.js'
 import { addServingOptions, describeInferred, draftsOf, type ServingFlags } from './serving-options.js'
 import { addSourceOptions, describeOmitted, hubRequestOf, type SourceFlags } from './source-options.js'
 import { countOf, nameOf } from './words.js'
 
-interface PublishFlags extends SourceFlags, ServingFlags {
+interface PublishFlags extends SourceFlags, ServingFlags, DatasetFlags {
   readonly name: string
   readonly version: string
   readonly alias?: string
@@ -30,8 +31,8 @@ interface PublishFlags extends SourceFlags, ServingFlags {
 /** `gauntlet publish`. The program must not have a `--version` option of its own, which would swallow this one. */
 export function addPublish (program: Command, context: RegistryCommandsContext): void {
   const command = program.command('publish')
-    .description('publish an .onnx file or a folder as an immutable version')
-    .argument('<path>', 'an .onnx file, a folder with model.onnx or onnx/model.onnx, or hf:OWNER/NAME[@REVISION]')
+    .description('publish a model, or with --kind dataset rows or documents, as an immutable version')
+    .argument('<path>', 'an .onnx file, a folder with model.onnx or onnx/model.onnx, or hf:OWNER/NAME[@REVISION]; files of rows or documents')
     .requiredOption('--name <name>', 'model name, for example team/spam-filter')
     .requiredOption('--version <version>', 'version, for example 1.4.0')
     .option('--alias <alias>', 'alias to point to the version, for example champion')
@@ -45,8 +46,9 @@ export function addPublish (program: Command, context: RegistryCommandsContext):
     .option('--skip-golden', 'do not run the golden examples now; they are run when the version is loaded')
     .option('--dry-run', 'do and refuse all that a publish would, but store nothing')
     .option('--quiet', 'print nothing but warnings')
-  addServingOptions(addSourceOptions(command))
+  addDatasetOptions(addServingOptions(addSourceOptions(command)))
     .action(async (path: string, flags: PublishFlags) => {
+      if (flags.kind === 'dataset') return await publishRows(path, { ...flags, ...signingOf(flags) }, context)
       await withRegistry(context.open, async (registry) => {
         const request = await requestOf(path, flags, registry, context, program.opts<{ json?: true }>().json === true)
         const result = await registry.publish(request, context.inspect)
@@ -72,8 +74,12 @@ async function requestOf (
     isDryRun: dryRun,
     // Nobody gets around what a champion must pass.
     ...skipGolden && flags.alias !== CHAMPION ? {} : { prove },
-    ...key === undefined ? {} : { signWith: loadPrivateKey(key, passphraseFrom(passphraseEnv)) }
+    ...signingOf({ ...key !== undefined && { key }, ...passphraseEnv !== undefined && { passphraseEnv } })
   }
+}
+
+function signingOf ({ key, passphraseEnv }: Pick<PublishFlags, 'key' | 'passphraseEnv'>): Pick<PublishRequest, 'signWith'> {
+  return key === undefined ? {} : { signWith: loadPrivateKey(key, passphraseFrom(passphraseEnv)) }
 }
 
 function report (

@@ -90,8 +90,9 @@ function describeModel (model: CataloguedModel, versions: readonly ShownVersion[
   const figure = ({ metrics }: ShownVersion, name: string) => metrics[name] === undefined ? '-' : metrics[name].toPrecision(4)
   const more = model.versions - versions.length
   const champion = model.aliases[CHAMPION]
+  const said = model.kind === 'dataset' ? '' : champion === undefined ? ', no champion' : `, champion ${champion}`
   return [
-    `${model.name}: ${countOf(model.versions, 'version')}, ${sizeOf(model.sizeBytes)}, ${champion === undefined ? 'no champion' : `champion ${champion}`}`,
+    `${model.name}: ${countOf(model.versions, 'version')}, ${sizeOf(model.sizeBytes)}${said}`,
     '',
     formatTable([
       ['VERSION', 'ALIASES', 'AGE', 'SIZE', 'SIGNATURE', 'DIGEST', ...names.map((name) => name.toUpperCase())],

@@ -36,7 +36,7 @@ Conclusions: "b is better", "b is worse", "no worse than the margin", "undecided
 export function addCompareCommand (program: Command, { options, signal, print }: EvaluationContext): void {
   const command = program.command('compare')
     .description('compare two systems on the same rows: a paired verdict per metric, with intervals')
-    .argument('<file>', 'JSONL, CSV, TSV or Parquet, one row per input')
+    .argument('<file>', 'JSONL, CSV, TSV or Parquet, one row per input, or dataset:NAME[:VERSION|@ALIAS]')
     .requiredOption('--a <field>', 'field with the text of system A, the one in use')
     .requiredOption('--b <field>', 'field with the text of system B, the one on trial')
     .option('--reference <field>', 'field with the reference text, or a list of them', 'reference')

@@ -41,8 +41,8 @@ Examples:
 export function addDriftCommand (program: Command, { options, signal, print }: EvaluationContext): void {
   const command = program.command('drift')
     .description('compare current data with a reference, column by column')
-    .argument('<reference>', 'JSONL, CSV, TSV or Parquet, or a sketch (.json) that --sketch wrote')
-    .argument('<current>', 'JSONL, CSV, TSV or Parquet')
+    .argument('<reference>', 'JSONL, CSV, TSV or Parquet, dataset:NAME[:VERSION|@ALIAS], or a sketch (.json) that --sketch wrote')
+    .argument('<current>', 'JSONL, CSV, TSV or Parquet, or dataset:NAME[:VERSION|@ALIAS]')
     .option('--columns <names>', 'only these; reference=current where a column is called differently', pairs)
     .option('--types <kinds>', 'name=numeric|categorical|text|embedding,… instead of what the values look like', kinds)
     .option('--reference-header <names>', 'as --header, for the reference alone', names)
@@ -67,6 +67,7 @@ export function addDriftCommand (program: Command, { options, signal, print }: E
         columns: flags.columns === undefined ? null : new Map(flags.columns),
         types: flags.types ?? {},
         keepTexts: flags.keepTexts === true,
+        dataDir: options().dataDir,
         isJson: options().json === true,
         signal
       })

@@ -38,7 +38,7 @@ Examples:
 export function addScoreCommand (program: Command, { options, signal, print, warn }: EvaluationContext): void {
   const command = program.command('score')
     .description('score texts against references: every row, and the mean with its bootstrap interval')
-    .argument('<file>', 'JSONL, CSV, TSV or Parquet, one row per text')
+    .argument('<file>', 'JSONL, CSV, TSV or Parquet, one row per text, or dataset:NAME[:VERSION|@ALIAS]')
     .option('--metrics <names>', 'what to compute, with commas between', names, ['rouge1', 'rouge2', 'rougeL'])
     .option('--reference <field>', 'field with the reference text, or a list of them; a dotted path or JSON pointer leads into objects', 'reference')
     .option('--candidate <field>', 'field with the text to be scored', 'candidate')

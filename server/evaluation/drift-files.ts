@@ -11,7 +11,7 @@ import type { Format } from './formats.js'
 import { startProgress } from './progress.js'
 import { isNumeric, readColumns, toNumbers, type ColumnValues } from './read-columns.js'
 import { unreadable } from './read-lines.js'
-import { openTable } from './table.js'
+import { withRows } from './open-dataset.js'
 
 export interface DriftRequest {
   readonly reference: string
@@ -29,6 +29,8 @@ export interface DriftRequest {
   /** Where to write the sketch of the reference. */
   readonly sketch?: string
   readonly keepTexts: boolean
+  /** Of the registry, for datasets. */
+  readonly dataDir: string
   readonly isJson: boolean
   readonly signal: AbortSignal
 }
@@ -90,8 +92,8 @@ async function read (
 ): Promise<ColumnValues> {
   const { format, lineBytesMax, limit = null, signal } = request
   const header = side === 'reference' ? request.referenceHeader : request.currentHeader
-  const table = await openTable(request[side], { format, header, lineBytesMax, signal })
-  return await readColumns(table, { fields, limit, onShare })
+  const options = { format, header, lineBytesMax, signal, dataDir: request.dataDir }
+  return await withRows(request[side], options, async (table) => await readColumns(table, { fields, limit, onShare }))
 }
 
 async function readReference (request: DriftRequest, onShare: OnShare): Promise<Reference> {

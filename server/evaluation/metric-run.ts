@@ -4,10 +4,11 @@ import { countReferenceTokens } from './embedding-metrics.js'
 import { textsOf, type Field } from './fields.js'
 import type { Format } from './formats.js'
 import { buildScorers, checkMetrics } from './metric-catalogue.js'
+import { withRows } from './open-dataset.js'
 import { withEncoder } from './open-encoder.js'
 import { startProgress } from './progress.js'
 import type { Scorer } from './scorer.js'
-import { openTable, type Table } from './table.js'
+import type { Table } from './table.js'
 
 /** What every run of metrics over a file needs to be told. */
 export interface MetricRunRequest {
@@ -44,27 +45,36 @@ const CACHED_TEXTS_MAX = 1_024
 export async function runMetrics<T> (
   request: MetricRunRequest, referenceField: Field, work: (run: MetricRun) => Promise<T>
 ): Promise<T> {
-  const { metrics, stem, encoder: reference, dataDir, signal } = request
+  const { metrics, encoder: reference, dataDir, signal } = request
   const needs = checkMetrics(metrics)
   if (needs.encoder && reference === undefined) {
     throw new GatewayError('BAD_REQUEST', `${metrics.filter((name) => checkMetrics([name]).encoder).join(', ')}: needs a model that embeds texts, --encoder NAME:VERSION`)
   }
   if (request.idf === true && !metrics.includes('bertscore')) throw new GatewayError('BAD_REQUEST', '--idf is for bertscore')
-  const table = await openTable(request.path, request)
-  const run = async (encoder: Encoder | null): Promise<T> => {
-    const progress = startProgress('scoring', { stream: process.stderr, isJson: request.isJson, environment: process.env })
-    try {
-      const frequencies = encoder !== null && request.idf === true
-        ? await countReferenceTokens(referencesOf(table, referenceField, request.limit), encoder)
-        : null
-      const settings = { stem, encoder, frequencies }
-      return await work({ table, scorers: () => buildScorers(metrics, settings), onShare: progress.update })
-    } finally {
-      progress.stop()
-    }
+  return await withRows(request.path, request, async (table) => {
+    if (!needs.encoder || reference === undefined) return await runOn(table, null, { request, referenceField, work })
+    return await withEncoder({ reference, dataDir, signal, cachedTextsMax: CACHED_TEXTS_MAX },
+      async (encoder) => await runOn(table, encoder, { request, referenceField, work }))
+  })
+}
+
+async function runOn<T> (
+  table: Table, encoder: Encoder | null,
+  { request, referenceField, work }: {
+    readonly request: MetricRunRequest, readonly referenceField: Field, readonly work: (run: MetricRun) => Promise<T>
   }
-  if (!needs.encoder || reference === undefined) return await run(null)
-  return await withEncoder({ reference, dataDir, signal, cachedTextsMax: CACHED_TEXTS_MAX }, run)
+): Promise<T> {
+  const { metrics, stem, idf, isJson, limit } = request
+  const progress = startProgress('scoring', { stream: process.stderr, isJson, environment: process.env })
+  try {
+    const frequencies = encoder !== null && idf === true
+      ? await countReferenceTokens(referencesOf(table, referenceField, limit), encoder)
+      : null
+    const settings = { stem, encoder, frequencies }
+    return await work({ table, scorers: () => buildScorers(metrics, settings), onShare: progress.update })
+  } finally {
+    progress.stop()
+  }
 }
 
 async function * referencesOf (
