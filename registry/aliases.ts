@@ -3,6 +3,7 @@ import type { Actor, AuditStore } from './audit.js'
 import type { Connection } from './database.js'
 import { RegistryError } from './errors.js'
 import { CHAMPION, checkAlias, quote } from './names.js'
+import { didYouMean } from './nearest.js'
 import { aliases, aliasHistory, rollouts } from './schema.js'
 import { compareSignatures } from './serving/compare.js'
 import { findVersion, requireModel, requireVersion, servingOf } from './versions.js'
@@ -67,7 +68,9 @@ export class AliasStore {
     const version = this.read(connection, model, alias)
     if (version !== null) return version
     requireModel(connection, model)
-    throw new RegistryError('ALIAS_NOT_FOUND', `model ${quote(model)} has no alias ${quote(alias)}`)
+    const known = this.list(connection, model).map((each) => each.alias)
+    throw new RegistryError('ALIAS_NOT_FOUND',
+      `model ${quote(model)} has no alias ${quote(alias)}${didYouMean(alias, known)}`)
   }
 
   /**

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
+import { parseReference } from './names.js'
 
 const BUSY_TIMEOUT_MS = 1_000
 const JOURNAL = new URL('./migrations/meta/_journal.json', import.meta.url)
@@ -26,6 +27,20 @@ export interface CataloguedVersion {
   readonly aliases: readonly string[]
   /** Training metrics that came with it. */
   readonly metrics: Readonly<Record<string, number>>
+}
+
+/** One version with all that the database knows of it. */
+export interface CataloguedDetail {
+  readonly name: string
+  readonly version: string
+  readonly kind: 'model' | 'dataset'
+  readonly digest: string
+  readonly manifestBytes: number
+  readonly sizeBytes: number
+  readonly createdAt: number
+  readonly aliases: readonly string[]
+  /** serving.json of a model, dataset.json of a dataset. */
+  readonly document: Readonly<Record<string, unknown>>
 }
 
 /**
@@ -84,8 +99,38 @@ export class Catalogue {
     }))
   }
 
+  /**
+   * The version that a reference means (a name: its champion, of a dataset its newest one); null when it means none.
+   * @throws RegistryError INVALID_NAME, INVALID_VERSION, INVALID_ALIAS
+   */
+  find (reference: string): CataloguedDetail | null {
+    const parsed = parseReference(reference)
+    const { name } = parsed
+    const aliases = this.#aliases().get(name) ?? []
+    const pointed = 'alias' in parsed ? aliases.find(({ alias }) => alias === parsed.alias)?.version : parsed.version
+    const version = pointed ?? (reference === name ? this.#newestOfDataset(name) : undefined)
+    if (version === undefined) return null
+    type Row = Omit<CataloguedDetail, 'aliases' | 'document'> & { document: string }
+    const row = this.#client.prepare<[string, string], Row>(`
+      SELECT model AS name, version, kind, digest, manifest_bytes AS manifestBytes, size_bytes AS sizeBytes,
+        created_at AS createdAt, serving AS document
+      FROM versions v WHERE v.model = ? AND v.version = ? AND ${NOT_REMOVED}`).get(name, version)
+    if (row === undefined) return null
+    return {
+      ...row,
+      aliases: aliases.filter((each) => each.version === version).map(({ alias }) => alias),
+      document: JSON.parse(row.document) as CataloguedDetail['document']
+    }
+  }
+
   close (): void {
     this.#client.close()
+  }
+
+  #newestOfDataset (name: string): string | undefined {
+    return this.#client.prepare<[string], string>(`SELECT v.version FROM versions v
+      WHERE v.model = ? AND v.kind = 'dataset' AND ${NOT_REMOVED} ORDER BY v.created_at DESC, v.version DESC LIMIT 1`)
+      .pluck().get(name) as string | undefined
   }
 
   #aliases (): Map<string, Array<{ alias: string, version: string }>> {

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { addAlias, addTag } from './commands/alias.js'
 import type { RegistryCommandsContext } from './commands/context.js'
 import { addDatasets } from './commands/dataset.js'
+import { addDiff } from './commands/diff.js'
 import { addFsck } from './commands/fsck.js'
 import { addGc } from './commands/gc.js'
 import { addGolden } from './commands/golden.js'
@@ -24,7 +25,7 @@ import { addSigningCommands } from './signing/commands.js'
  */
 export function addRegistryCommands (program: Command, context: RegistryCommandsContext): void {
   const all = [
-    addPublish, addModels, addDatasets, addShow, addAlias, addTag, addVerify, addFsck, addGc, addRm, addImport,
+    addPublish, addModels, addDatasets, addShow, addDiff, addAlias, addTag, addVerify, addFsck, addGc, addRm, addImport,
     addExport, addReindex
   ]
   for (const add of all) add(program, context)

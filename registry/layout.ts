@@ -34,6 +34,11 @@ export class Layout {
     return layout
   }
 
+  /** A layout to read from, as it is. */
+  static at (root: string): Layout {
+    return new Layout(root)
+  }
+
   /** Where the blob with this digest is, or would be. */
   blobPath (digest: string): string {
     return join(this.#blobs, hexOf(digest))

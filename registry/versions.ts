@@ -1,9 +1,10 @@
-import { and, asc, eq, isNull } from 'drizzle-orm'
+import { and, asc, eq, isNull, sql } from 'drizzle-orm'
 import type { Connection } from './database.js'
 import type { DatasetDocument } from './datasets/document.js'
 import type { Kind } from './datasets/words.js'
 import { RegistryError } from './errors.js'
 import { quote } from './names.js'
+import { didYouMean, KNOWN_MAX } from './nearest.js'
 import { aliases, tombstones, versions } from './schema.js'
 import type { Serving } from './serving.js'
 
@@ -104,7 +105,7 @@ export function requireVersion (connection: Connection, model: string, version: 
   }
   const known = requireModel(connection, model)
   throw new RegistryError('VERSION_NOT_FOUND',
-    `model ${quote(model)} has no version ${quote(version)}; it has ${someOf(known)}`)
+    `model ${quote(model)} has no version ${quote(version)}; it has ${someOf(known)}${didYouMean(version, known)}`)
 }
 
 /** The versions of a model. @throws RegistryError MODEL_NOT_FOUND when there are none */
@@ -112,8 +113,24 @@ export function requireModel (connection: Connection, model: string): string[] {
   const known = connection.select({ version: versions.version }).from(versions).leftJoin(tombstones, ofVersion)
     .where(and(eq(versions.model, model), isNull(tombstones.at)))
     .orderBy(asc(versions.createdAt), asc(versions.version)).all()
-  if (known.length === 0) throw new RegistryError('MODEL_NOT_FOUND', `there is no model ${quote(model)}`)
+  if (known.length === 0) {
+    throw new RegistryError('MODEL_NOT_FOUND', `there is no model ${quote(model)}${didYouMean(model, namesOf(connection))}`)
+  }
   return known.map(({ version }) => version)
+}
+
+/** Names that have a version, the first so many: a jump in the index for each, however many versions it has. */
+function namesOf (connection: Connection): string[] {
+  const rows = connection.all<{ model: string }>(sql`
+    WITH RECURSIVE names (model) AS (
+      SELECT min(model) FROM versions
+      UNION ALL SELECT (SELECT min(model) FROM versions WHERE model > names.model) FROM names WHERE names.model IS NOT NULL
+    )
+    SELECT model FROM names WHERE EXISTS (
+      SELECT 1 FROM versions v WHERE v.model = names.model AND NOT EXISTS (
+        SELECT 1 FROM tombstones t WHERE t.model = v.model AND t.version = v.version)
+    ) LIMIT ${KNOWN_MAX}`)
+  return rows.map(({ model }) => model)
 }
 
 /** Every version whose bytes must be there, also removed ones that can be restored. */

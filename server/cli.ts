@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { EvaluatorError } from '../evaluators/errors.js'
 import { ModelsError } from '../models/errors.js'
 import { addRegistryCommands } from '../registry/commands.js'
+import { VersionsDiffer } from '../registry/commands/diff.js'
 import { RegistryError } from '../registry/errors.js'
 import { ApiError, apiClient } from './commands/api-client.js'
 import { addCompareCommand } from './commands/compare.js'
@@ -109,7 +110,7 @@ function addEvaluationCommands (program: Command, context: EvaluationContext): v
 
 function exitCodeOf (error: unknown): number {
   if (error instanceof SpecError || error instanceof EvaluatorError) return EXIT.validation
-  if (error instanceof GateRefused) return EXIT.refused
+  if (error instanceof GateRefused || error instanceof VersionsDiffer) return EXIT.refused
   if (error instanceof ApiError) return exitCodeOfStatus(error.status)
   if (!(error instanceof RegistryError || error instanceof ModelsError || error instanceof GatewayError)) {
     return EXIT.unexpected

@@ -1,17 +1,15 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { InvalidArgumentError } from 'commander'
 import type { CataloguedModel, CataloguedVersion } from '../catalogue.js'
 import { RegistryError } from '../errors.js'
 import { CHAMPION, quote } from '../names.js'
+import { didYouMean } from '../nearest.js'
 import type { SignatureReport } from '../signing/report.js'
 import { sparkline } from '../sparkline.js'
 import { formatTable } from '../table.js'
-import { withCatalogue, withRegistry, type RegistryCommandsContext } from './context.js'
+import { withCatalogue, type RegistryCommandsContext } from './context.js'
+import { signatureStates } from './signature-states.js'
 import { ageOf, countOf, shortDigest, sizeOf } from './words.js'
 
-const SUBJECT = 'io.gauntlet.subject'
-const REF_NAME = 'org.opencontainers.image.ref.name'
 const LIMIT_MAX = 10_000
 const METRICS_MAX = 8
 
@@ -21,8 +19,6 @@ interface ShowModelContext extends ShowModelFlags {
   readonly context: RegistryCommandsContext
   readonly dataDir: string
 }
-
-interface Entry { readonly annotations?: Readonly<Record<string, string>> }
 
 interface ShownVersion extends CataloguedVersion { readonly signature: SignatureReport['state'] }
 
@@ -37,51 +33,15 @@ export async function showModel (
   name: string, { context, dataDir, limit, ascii }: ShowModelContext
 ): Promise<void> {
   const { model, versions } = await withCatalogue(dataDir, context.open, (catalogue) => {
-    const model = catalogue?.models().find((known) => known.name === name)
+    const models = catalogue?.models() ?? []
+    const model = models.find((known) => known.name === name)
     if (model !== undefined) return { model, versions: catalogue?.versions(name, limit) ?? [] }
-    throw new RegistryError('MODEL_NOT_FOUND', `there is no model ${quote(name)}`)
+    throw new RegistryError('MODEL_NOT_FOUND', `there is no model ${quote(name)}${didYouMean(name, models.map((known) => known.name))}`)
   })
   const states = await signatureStates(versions.map(({ digest }) => digest), dataDir, context)
   const shown = versions.map((version) => ({ ...version, signature: states.get(version.digest) ?? 'unsigned' as const }))
   const { versions: total, ...rest } = model
   context.print({ ...rest, total, versions: shown }, () => describeModel(model, shown, ascii === true))
-}
-
-/**
- * What the signatures of versions are worth. Versions that index.json names no signature for are unsigned, and what
- * reads signatures is not even loaded for them.
- */
-async function signatureStates (
-  digests: readonly string[], dataDir: string, { open }: RegistryCommandsContext
-): Promise<Map<string, SignatureReport['state']>> {
-  const states = new Map<string, SignatureReport['state']>()
-  const signed = digestsWithSignatures(join(dataDir, 'registry', 'index.json'), digests)
-  if (signed.length === 0) return states
-  await withRegistry(open, async (registry) => {
-    for (const digest of signed) states.set(digest, (await registry.signing.report(digest)).state)
-  })
-  return states
-}
-
-/**
- * All of them when index.json cannot be read, or has entries that do not say whose they are. Signatures have no name,
- * so where every entry has one there are none: counting tells that much faster than parsing.
- */
-function digestsWithSignatures (path: string, digests: readonly string[]): readonly string[] {
-  try {
-    const text = readFileSync(path, 'utf8')
-    if (countIn(text, `"${REF_NAME}":`) === countIn(text, '"digest":')) return []
-    const { manifests } = JSON.parse(text) as { manifests: readonly Entry[] }
-    const unnamed = manifests.filter(({ annotations }) => annotations?.[REF_NAME] === undefined)
-    const subjects = new Set(unnamed.map(({ annotations }) => annotations?.[SUBJECT]))
-    return subjects.has(undefined) ? digests : digests.filter((digest) => subjects.has(digest))
-  } catch {
-    return digests
-  }
-}
-
-function countIn (text: string, part: string): number {
-  return text.split(part).length - 1
 }
 
 function describeModel (model: CataloguedModel, versions: readonly ShownVersion[], isAscii: boolean): string {
