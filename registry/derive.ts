@@ -1,8 +1,8 @@
 import { inTransaction } from './database.js'
 import { RegistryError } from './errors.js'
-import { parseManifest } from './manifest.js'
+import { parseManifest, provenanceOf } from './manifest.js'
 import { checkAlias, checkVersion } from './names.js'
-import type { PublishContext } from './publish.js'
+import { refuseBare, type PublishContext } from './publish.js'
 import { admit, record, type Recorded, type RecordRequest } from './record.js'
 import { checkServing, type Serving } from './serving.js'
 import { SERVING_FILE } from './source.js'
@@ -18,23 +18,26 @@ export interface DeriveRequest extends RecordRequest {
 
 /**
  * Makes a version that shares every file of an older one but serving.json, which names the older one as its parent.
+ * Where the files came from holds on; signatures do not, as they are about all files: `signWith` signs it anew.
  * @throws RegistryError SERVING_INVALID, VERSION_NOT_FOUND, VERSION_CONFLICT, SIGNATURE_REQUIRED, those of an alias
  */
 export async function derive (context: PublishContext, request: DeriveRequest): Promise<Recorded> {
   const { name, version, from, alias } = request
   const { database, layout, storage, temporary, signing } = context
   checkVersion(version)
+  refuseBare(context, request)
   if (alias !== undefined) checkAlias(alias)
   return await storage.share(async () => {
     const { digest: parent } = requireVersion(database, name, from)
     const serving = { ...request.serving, lineage: { ...request.serving.lineage, parent } }
     checkServing(serving)
-    const { layers } = parseManifest(await layout.readDocument(parent, `the manifest of ${name}:${from}`), parent)
+    const manifest = await layout.readDocument(parent, `the manifest of ${name}:${from}`)
+    const { layers } = parseManifest(manifest, parent)
     if (!layers.some(({ path }) => path === SERVING_FILE)) {
       throw new RegistryError('SOURCE_INVALID', `${name}:${from} has no ${SERVING_FILE}, so nothing can be derived from it`)
     }
     return await temporary.use(async (stage) => {
-      const named = { name, version, serving }
+      const named = { name, version, serving, provenance: provenanceOf(manifest) }
       const { layers: all, ...stored } = await storeDocument(layout, { stage, layers, named })
       const built = { ...stored, serving }
       await admit(database, signing, request, { built, layers: all, bundles: [] })

@@ -12,7 +12,7 @@ import { lookAt } from './layout-blobs.js'
 import { parseManifest, type Manifest } from './manifest.js'
 import { CHAMPION, checkAlias, checkName, checkVersion, quote } from './names.js'
 import { admit, record, refuseConflict, type Built, type Recorded, type RecordRequest } from './record.js'
-import type { Prove } from './running.js'
+import { findUnfit, isProofNeeded, standing, withoutAlias } from './proof.js'
 import { parseServing, type Serving } from './serving.js'
 import { SERVING_FILE } from './source.js'
 import { refuseRemoved } from './tombstones.js'
@@ -36,7 +36,8 @@ interface Candidate {
  * fetched; those that are on their way lie outside the layout until all are there, and a later attempt goes on where
  * this one was killed.
  * @throws RegistryError SOURCE_INVALID, DIGEST_MISMATCH, INVALID_*, SERVING_INVALID, VERSION_CONFLICT, VERSION_REMOVED,
- * SIGNATURE_REQUIRED, SIGNATURE_INVALID, those of setting an alias and those of the reader
+ * SIGNATURE_REQUIRED, SIGNATURE_INVALID, GOLDEN_FAILED, those of setting an alias and those of the reader;
+ * VERSION_UNFIT when the version was imported, but not as champion
  */
 export async function ingest (
   context: IngestContext, request: IngestRequest, reader: ArtifactReader, inspect: Inspect
@@ -77,13 +78,14 @@ function namedAs (request: IngestRequest, { annotations }: Artifact, reader: Art
   if (version === undefined) throw new RegistryError('INVALID_VERSION', `${quote(reader.label)} does not say which version it is; give it one`)
   checkName(name)
   checkVersion(version)
-  const { alias, actor, reason = 'imported', signaturePolicy } = request
+  const { alias, isForced = false, actor, reason = 'imported', signaturePolicy } = request
   if (alias !== undefined) checkAlias(alias)
   return {
     name,
     version,
     actor,
     reason,
+    isForced,
     ...alias === undefined ? {} : { alias },
     ...signaturePolicy === undefined ? {} : { signaturePolicy }
   }
@@ -139,7 +141,7 @@ async function keep (
   context: IngestContext, candidate: Candidate, options: IngestRequest, reader: ArtifactReader
 ): Promise<Recorded> {
   const { partials } = context
-  const { artifact, manifest, serving } = candidate
+  const { request: named, artifact, manifest, serving } = candidate
   const step = options.onStep ?? (() => {})
   const { parallel = PARALLEL, progress } = options
   const fetching = { parallel, onBlob: () => step('blob'), ...progress === undefined ? {} : { progress } }
@@ -157,13 +159,14 @@ async function keep (
     await refuseUnsafeFiles(context, manifest, files)
     await store(context, candidate, files)
     step('stored')
-    if (options.prove !== undefined) await proveStored(context, candidate, options.prove)
+    const unfit = await proveStored(context, candidate, options)
     const built = builtOf(artifact, manifest, serving)
     const recorded = inTransaction(context.database,
-      (connection) => record(connection, context, candidate.request, built, ACTION))
+      (connection) => record(connection, context, unfit === null ? named : withoutAlias(named), built, ACTION))
     step('committed')
     context.refreshIndex()
     step('indexed')
+    if (unfit !== null) throw standing(unfit, `${named.name}:${named.version} is imported`)
     return recorded
   } finally {
     hold.release()
@@ -187,22 +190,23 @@ async function store (
   await admit(database, signing, request, { built, layers: manifest.layers, bundles })
 }
 
-/** What was here before was proven then, but for becoming champion. */
+/**
+ * Runs the golden examples of what is new here, or at least loads what shall become champion. Gives why it cannot be
+ * that. @throws RegistryError GOLDEN_FAILED for what is not let in at all
+ */
 async function proveStored (
-  context: IngestContext, { request, artifact, serving }: Candidate, prove: Prove
-): Promise<void> {
-  const { name, version, alias } = request
-  const isNew = findVersion(context.database, name, version) === null
-  if (alias !== CHAMPION && !(isNew && serving.examples.length > 0)) return
-  const { directory, release } = await context.materialise(artifact.digest, `${name}:${version}`)
-  try {
-    await prove({ name, version, directory, serving })
-  } catch (error) {
-    throw new RegistryError('VERSION_UNFIT',
-      `version ${quote(version)} of ${quote(name)} is not imported: ${(error as Error).message}`, { cause: error })
-  } finally {
-    release()
-  }
+  context: IngestContext, { request, artifact, serving }: Candidate, { prove, skipGolden = false }: IngestRequest
+): Promise<RegistryError | null> {
+  const { name, version } = request
+  const isHeld = !skipGolden && serving.examples.length > 0 && findVersion(context.database, name, version) === null
+  const isWanted = isProofNeeded(request, context.aliases.read(context.database, name, CHAMPION))
+  if (prove === undefined || !(isHeld || isWanted)) return null
+  const label = `${name}:${version}`
+  const unfit = await findUnfit(request, async () => await context.materialise(artifact.digest, label), prove)
+  if (unfit === null || !isHeld) return unfit
+  throw new RegistryError('GOLDEN_FAILED',
+    `${label} is not imported, as it does not pass its golden examples: ${(unfit.cause as Error).message}`,
+    { cause: unfit.cause })
 }
 
 function blobsOf ({ config }: Artifact, { layers }: Manifest): WantedBlob[] {

@@ -16,6 +16,8 @@ export interface IngestRequest {
   readonly name?: string
   readonly version?: string
   readonly alias?: string
+  /** Makes it champion without proof that it can be served. */
+  readonly isForced?: boolean
   /** Only for what says nothing of how it is served, and so is inspected. */
   readonly task?: Serving['task']
   /** The same: which file of it is the model. */
@@ -29,8 +31,13 @@ export interface IngestRequest {
   readonly dryRun?: boolean
   /** Blobs that are on their way at a time; 3 unless told. */
   readonly parallel?: number
-  /** Runs the golden examples, and what shall become champion; without it that is left to when it is loaded. */
+  /**
+   * Runs the golden examples, and loads what shall become champion; without it both are left to when it is loaded. What
+   * fails its own examples is not imported; what is only unfit as champion is, without the alias.
+   */
   readonly prove?: Prove
+  /** Imports also what fails its golden examples, but never as champion. */
+  readonly skipGolden?: boolean
   readonly progress?: TransferProgress
   readonly onStep?: (step: IngestStep) => void
 }

@@ -98,6 +98,19 @@ export function annotationsOf (bytes: Buffer): { title: string | undefined, vers
   return { title: annotations['org.opencontainers.image.title'], version: annotations['org.opencontainers.image.version'] }
 }
 
+/** Where an artifact says it was made from, as `buildManifest` writes it. @throws RegistryError LAYOUT_CORRUPT */
+export function provenanceOf (bytes: Buffer): Provenance {
+  const { annotations = {} } = parseDocument(bytes, digestOf(bytes))
+  const sourceUrl = annotations['org.opencontainers.image.source']
+  const revision = annotations['org.opencontainers.image.revision']
+  const licenses = annotations['org.opencontainers.image.licenses']
+  return {
+    ...(sourceUrl === undefined ? {} : { sourceUrl }),
+    ...(revision === undefined ? {} : { revision }),
+    ...(licenses === undefined ? {} : { licenses: licenses.split(' AND ') })
+  }
+}
+
 /** JSON with sorted keys and no white space, so that equal values are equal bytes. */
 export function canonicalJson (value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join()}]`

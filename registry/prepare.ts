@@ -82,11 +82,10 @@ export async function prepare (
   return { folder, layers: [...copied, ...made], serving, inferred, own }
 }
 
-/** Runs the golden examples, where there are any. @throws RegistryError GOLDEN_FAILED */
+/** Runs the golden examples. @throws RegistryError GOLDEN_FAILED */
 export async function proveExamples (
   prove: Prove, { folder, serving }: Prepared, { name, version }: { readonly name: string, readonly version: string }
 ): Promise<void> {
-  if (serving.examples.length === 0) return
   try {
     await prove({ name, version, directory: folder, serving })
   } catch (error) {

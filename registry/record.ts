@@ -23,6 +23,8 @@ export interface RecordRequest {
   readonly name: string
   readonly version: string
   readonly alias?: string
+  /** Makes it champion without proof that it can be served; recorded as such. */
+  readonly isForced?: boolean
   readonly actor: string
   readonly reason?: string
   /** Milliseconds; when the version was made, when that was not now. */
@@ -117,7 +119,8 @@ function recordRow (
     }, connection)
   }
   if (request.alias !== undefined) {
-    context.aliases.set(connection, { name: model, alias: request.alias, version, actor, reason }, at)
+    const { alias, isForced = false } = request
+    context.aliases.set(connection, { name: model, alias, version, actor, reason, isForced }, at)
   }
   return existing === null ? 'published' : 'unchanged'
 }

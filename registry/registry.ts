@@ -172,7 +172,7 @@ export class Registry {
 
   /** Makes versions, aliases and signatures of what the layout has and the database does not. See `reindex`. */
   async reindex (request: ReindexRequest): Promise<ReindexReport> {
-    return await reindex(this.#publishContext(), request)
+    return await reindex({ ...this.#publishContext(), materialise: this.#cache.get.bind(this.#cache) }, request)
   }
 
   /** Removed versions only when asked for. */

@@ -6,10 +6,13 @@ import { RegistryError } from './errors.js'
 import { listBlobs, lookAt } from './layout-blobs.js'
 import { createdAtOf, descriptorsOf, referenceOf } from './layout-index.js'
 import type { Layout } from './layout.js'
+import type { Materialised } from './materialise.js'
 import { parseManifest, annotationsOf } from './manifest.js'
-import { checkAlias, checkName, checkVersion } from './names.js'
+import { CHAMPION, checkAlias, checkName, checkVersion } from './names.js'
+import { proveFit } from './proof.js'
 import type { PublishContext } from './publish.js'
 import { record, recordDataset, type Built, type BuiltDataset } from './record.js'
+import type { Prove } from './running.js'
 import { versions } from './schema.js'
 import { parseServing } from './serving.js'
 import { SERVING_FILE } from './source.js'
@@ -23,6 +26,15 @@ export interface ReindexRequest {
   readonly isDryRun?: boolean
   /** Also looks for manifests that index.json does not name; done anyway when neither it nor the database has any. */
   readonly fromBlobs?: boolean
+  /** Loads what shall become champion. Without it that is left to when it is loaded to answer. */
+  readonly prove?: Prove
+  /** Makes champions without proof; recorded as such. */
+  readonly isForced?: boolean
+}
+
+interface ReindexContext extends PublishContext {
+  /** A stored manifest as files. */
+  readonly materialise: (digest: string, label: string) => Promise<Materialised>
 }
 
 interface Named { readonly name: string, readonly version: string }
@@ -60,16 +72,19 @@ interface Found extends Candidate {
   readonly stated: string | undefined
 }
 
+interface Planned extends Plan { readonly each: Found }
+
 /**
  * Makes rows of what the layout has and the database does not: after the database was lost, or when another tool has
  * copied an artifact into the layout. Rows that are there are never changed, and what was removed does not come back.
+ * A champion is loaded first, as anybody might have written index.json; one that fails is a version, not champion.
  * One transaction; index.json follows. O(entries), and O(blobs) for signatures.
  */
-export async function reindex (context: PublishContext, request: ReindexRequest): Promise<ReindexReport> {
+export async function reindex (context: ReindexContext, request: ReindexRequest): Promise<ReindexReport> {
   return await context.storage.share(async () => await reindexHolding(context, request))
 }
 
-async function reindexHolding (context: PublishContext, request: ReindexRequest): Promise<ReindexReport> {
+async function reindexHolding (context: ReindexContext, request: ReindexRequest): Promise<ReindexReport> {
   const { layout, database, signing } = context
   const { isDryRun = false } = request
   const small = listBlobs(layout).blobs.filter(({ isRegular, sizeBytes, path }) =>
@@ -89,7 +104,9 @@ async function reindexHolding (context: PublishContext, request: ReindexRequest)
     if ('problem' in outcome) skipped.push(outcome)
     else found.push(outcome)
   }
-  const work = (connection: Connection) => recordAll(connection, context, request, found)
+  const plans = found.flatMap((each) => namesOf(each).map((plan) => ({ each, ...plan })))
+  const unfit = await findUnfitChampions(context, request, plans)
+  const work = (connection: Connection) => recordAll(connection, context, request, { plans, unfit })
   const recorded = isDryRun ? attempt(database, work) : inTransaction(database, work)
   const rows = database.select({ digest: versions.digest }).from(versions).all()
   const subjects = new Set(rows.map(({ digest }) => digest))
@@ -138,7 +155,29 @@ async function readCandidate (layout: Layout, candidate: Candidate): Promise<Fou
   }
 }
 
-function recordAll (connection: Connection, context: PublishContext, request: ReindexRequest, found: readonly Found[]) {
+/** Why what would become champion cannot, by the name of the model. What is known to be champion was proven before. */
+async function findUnfitChampions (
+  { database, aliases, materialise }: ReindexContext, { prove, isForced = false }: ReindexRequest,
+  plans: readonly Planned[]
+): Promise<Map<string, RegistryError>> {
+  const unfit = new Map<string, RegistryError>()
+  for (const { each: { digest, built }, name, version, aliases: wanted = [] } of plans) {
+    const isWanted = prove !== undefined && version !== undefined && wanted.includes(CHAMPION) && 'serving' in built
+    if (!isWanted || isForced || aliases.read(database, name, CHAMPION) !== null) continue
+    try {
+      await proveFit({ name, version }, async () => await materialise(digest, `${name}:${version}`), prove)
+    } catch (error) {
+      if (!(error instanceof RegistryError)) throw error
+      unfit.set(name, error)
+    }
+  }
+  return unfit
+}
+
+function recordAll (
+  connection: Connection, context: PublishContext, request: ReindexRequest,
+  { plans, unfit }: { plans: readonly Planned[], unfit: ReadonlyMap<string, RegistryError> }
+) {
   const made: Array<Named & { digest: string }> = []
   const aliases: Array<Named & { alias: string }> = []
   const conflicts: Left[] = []
@@ -152,7 +191,6 @@ function recordAll (connection: Connection, context: PublishContext, request: Re
       conflicts.push({ subject, problem: error.message })
     }
   }
-  const plans = found.flatMap((each) => namesOf(each).map((plan) => ({ each, ...plan })))
   for (const { each, name, version, problem } of plans) {
     if (problem !== undefined) skipped.push({ subject: `${name} ${each.digest}`, problem })
     else if (version !== undefined) {
@@ -171,8 +209,10 @@ function recordAll (connection: Connection, context: PublishContext, request: Re
       if (present !== null) conflicts.push({ subject: `${name}@${alias}`, problem: `points to ${present}, index.json says ${version}` })
       else {
         trying(`${name}@${alias}`, () => {
-          const { actor, reason } = request
-          context.aliases.set(connection, { name, alias, version, actor, reason }, context.now())
+          const problem = alias === CHAMPION ? unfit.get(name) : undefined
+          if (problem !== undefined) throw problem
+          const { actor, reason, isForced = false } = request
+          context.aliases.set(connection, { name, alias, version, actor, reason, isForced }, context.now())
           aliases.push({ name, alias, version })
         })
       }

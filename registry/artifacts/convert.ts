@@ -41,13 +41,14 @@ export async function convertArtifact (
   const published = await context.temporary.use(async (stage) => {
     const folder = join(stage, 'model')
     const modelFile = await layOut(context, conversion, { stage, folder, model: request.modelFile ?? model })
-    const { alias, task, actor, reason = 'imported', signaturePolicy, dryRun: isDryRun, prove } = request
+    const { alias, isForced, task, actor, reason = 'imported', signaturePolicy, dryRun: isDryRun, prove, skipGolden } = request
     return await publish(context, definedOf({
       path: folder,
       label: reader.label,
       name,
       version,
       alias,
+      isForced,
       task,
       actor,
       reason,
@@ -56,6 +57,7 @@ export async function convertArtifact (
       signaturePolicy,
       isDryRun,
       prove,
+      skipGolden,
       onStep: (step) => {
         if (step === 'stored' || step === 'committed' || step === 'indexed') request.onStep?.(step)
       }

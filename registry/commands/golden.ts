@@ -3,11 +3,13 @@ import { basename, dirname, join } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { RegistryError } from '../errors.js'
 import type { OutputDifference } from '../golden.js'
-import { quote } from '../names.js'
+import { CHAMPION, quote } from '../names.js'
 import type { Registry } from '../registry.js'
 import type { Serving, ServingDraft } from '../serving.js'
 import type { Example } from '../serving/tensors.js'
 import { formatTable } from '../table.js'
+import { passphraseFrom, passphraseOption } from '../signing/commands.js'
+import { loadPrivateKey } from '../signing/keys.js'
 import { withRegistry, type RegistryCommandsContext } from './context.js'
 import { addServingOptions, draftsOf, readText, type ServingFlags } from './serving-options.js'
 import { addSourceOptions, type SourceFlags } from './source-options.js'
@@ -19,6 +21,8 @@ interface AddFlags extends SourceFlags, ServingFlags {
   readonly as?: string
   readonly alias?: string
   readonly reason?: string
+  readonly key?: string
+  readonly passphraseEnv?: string
   readonly outputServing?: string
   readonly dryRun?: boolean
   readonly quiet?: boolean
@@ -38,14 +42,16 @@ export function addGolden (program: Command, context: RegistryCommandsContext): 
       .argParser(tolerance).default(TOLERANCE_DEFAULT))
     .option('--as <version>', 'of name:version: the new version that has the example')
     .option('--alias <alias>', 'alias to point to the new version')
+    .option('--key <file>', 'sign the new version with this private key, PKCS#8 PEM')
+    .addOption(passphraseOption())
     .option('--reason <text>', 'why, for the audit trail')
     .option('--output-serving <file>', 'where to write serving.json; the folder, or NAME.serving.json beside NAME.onnx')
     .option('--dry-run', 'run the input and print the example, but keep nothing')
     .option('--quiet', 'print nothing')
   addServingOptions(addSourceOptions(add)).action(async (target: string, flags: AddFlags) => {
     await withRegistry(context.open, async (registry) => {
-      const isFile = await stat(target).then(() => true, () => false)
-      await (isFile ? addToSource(target, flags, registry, context) : addToVersion(target, flags, registry, context))
+      const isThere = await stat(target).then(() => true, () => false)
+      await (isThere ? addToSource(target, flags, registry, context) : addToVersion(target, flags, registry, context))
     })
   })
   golden.command('list')
@@ -90,8 +96,9 @@ async function addToSource (
   target: string, flags: AddFlags, registry: Registry,
   { inspect, runModel, parseRequest, print }: RegistryCommandsContext
 ): Promise<void> {
-  if (flags.as !== undefined || flags.alias !== undefined) {
-    throw new RegistryError('SOURCE_INVALID', `${quote(target)} is a file or folder; --as and --alias are for a published version`)
+  if (flags.as !== undefined || flags.alias !== undefined || flags.key !== undefined) {
+    throw new RegistryError('SOURCE_INVALID',
+      `${quote(target)} is a file or folder; --as, --alias and --key are for a published version`)
   }
   const { exampleOf, inputsOf } = await import('../golden.js')
   const content = await inputText(flags.input)
@@ -115,13 +122,16 @@ async function addToSource (
 }
 
 async function addToVersion (
-  target: string, flags: AddFlags, registry: Registry, { runModel, parseRequest, print, actor }: RegistryCommandsContext
+  target: string, flags: AddFlags, registry: Registry,
+  { runModel, prove, parseRequest, print, actor }: RegistryCommandsContext
 ): Promise<void> {
-  const { name, version } = registry.resolve(target)
+  const { name, version } = resolve(target, registry)
   const { directory, serving } = await registry.materialise(name, version)
   if (flags.as === undefined) {
     throw new RegistryError('SOURCE_INVALID', `${name}:${version} is immutable; --as NEWVERSION names the version that has the example`)
   }
+  const { key, passphraseEnv } = flags
+  const signWith = key === undefined ? undefined : loadPrivateKey(key, passphraseFrom(passphraseEnv))
   const { exampleOf, inputsOf } = await import('../golden.js')
   const inputs = await inputsOf(await inputText(flags.input), serving, parseRequest)
   const [outputs = []] = await runModel({ name, version, directory, serving }, [inputs])
@@ -130,16 +140,32 @@ async function addToVersion (
     if (flags.quiet !== true) print({ ...detail, dryRun: flags.dryRun === true, example }, () => `${first}\n${describeExamples([example])}`)
   }
   if (flags.dryRun === true) return said({ name, version: flags.as }, `would publish ${name}:${flags.as}, made from ${name}:${version}`)
+  const { reason = `golden example added to ${version}` } = flags
   const { status, detail } = await registry.derive({
     name,
     version: flags.as,
     from: version,
     actor: actor(),
-    reason: flags.reason ?? `golden example added to ${version}`,
+    reason,
     serving: { ...serving, examples: [...serving.examples, example] },
-    ...flags.alias === undefined ? {} : { alias: flags.alias }
+    ...signWith === undefined ? {} : { signWith },
+    ...flags.alias === undefined || flags.alias === CHAMPION ? {} : { alias: flags.alias }
   })
-  said({ status, ...detail }, `${status} ${nameOf(detail)}, made from ${name}:${version}`)
+  if (flags.alias === CHAMPION) {
+    await registry.moveAlias({ name, alias: CHAMPION, version: flags.as, actor: actor(), reason }, prove)
+  }
+  said({ status, ...registry.show(name, flags.as) }, `${status} ${nameOf(detail)}, made from ${name}:${version}`)
+}
+
+/** The version that is meant. @throws RegistryError SOURCE_NOT_FOUND naming the target, perhaps meant as a path */
+function resolve (target: string, registry: Registry): { name: string, version: string } {
+  try {
+    return registry.resolve(target)
+  } catch (error) {
+    if (!(error instanceof RegistryError)) throw error
+    throw new RegistryError('SOURCE_NOT_FOUND',
+      `${quote(target)} is neither a file or folder nor a version: ${error.message}`, { cause: error })
+  }
 }
 
 /** What the model was given must be what it takes, as anywhere else. */

@@ -7,6 +7,7 @@ import { TASKS } from '../serving/words.js'
 import { SIGNATURE_POLICIES, type SignaturePolicy } from '../signing/policies.js'
 import { describeReport } from '../signing/report.js'
 import { withRegistry, type RegistryCommandsContext } from './context.js'
+import { forceOption, refuseBareForce } from './force.js'
 import { createProgress } from './progress.js'
 import { nameOf } from './words.js'
 
@@ -18,6 +19,8 @@ interface ImportFlags {
   readonly model?: string
   readonly exclude?: readonly string[]
   readonly all?: boolean
+  readonly force?: boolean
+  readonly skipGolden?: boolean
   readonly reason?: string
   readonly signaturePolicy?: SignaturePolicy
   readonly dryRun?: boolean
@@ -26,12 +29,14 @@ interface ImportFlags {
 
 /** `gauntlet import`. */
 export function addImport (program: Command, context: RegistryCommandsContext): void {
-  program.command('import')
+  const command = program.command('import')
     .description('make a version of an artifact in an OCI layout: a folder, or an archive')
     .argument('<source>', 'DIR, FILE.tar or FILE.tar.gz, followed by :NAME when there are several; oci: or oci-archive: may stand before it')
     .option('--name <name>', 'model name; what the artifact says unless told')
     .option('--version <version>', 'version; what the artifact says unless told')
-    .option('--alias <alias>', 'alias to point to the version')
+    .option('--alias <alias>', 'alias to point to the version; champion only when it loads and passes its golden examples')
+    .addOption(forceOption())
+    .option('--skip-golden', 'do not run the golden examples now; they are run when the version is loaded')
     .addOption(new Option('--task <task>', 'what the model does, when the artifact does not tell').choices(TASKS))
     .option('--model <file>', 'which file is the model, when the artifact does not tell')
     .option('--exclude <pattern>', 'leave files of a foreign artifact out; may be repeated',
@@ -43,6 +48,7 @@ export function addImport (program: Command, context: RegistryCommandsContext): 
     .option('--dry-run', 'tell what would be imported, and store nothing')
     .option('--quiet', 'print nothing but warnings')
     .action(async (source: string, flags: ImportFlags) => {
+      refuseBareForce(command, flags)
       const { chooseArtifact, findPlace } = await import('../artifacts/place.js')
       await withRegistry(context.open, async (registry) => {
         const { path, reference } = await findPlace(source)
@@ -60,12 +66,14 @@ export function addImport (program: Command, context: RegistryCommandsContext): 
 type Common = Omit<IngestRequest, 'digest'>
 
 function requestOf (
-  { model, quiet = false, all, ...flags }: ImportFlags, { actor, prove }: RegistryCommandsContext, json: boolean
+  { model, quiet = false, all, force = false, ...flags }: ImportFlags, { actor, prove }: RegistryCommandsContext,
+  json: boolean
 ): Common {
   return {
     ...flags,
     actor: actor(),
     prove,
+    isForced: force,
     progress: createProgress({ json, quiet }),
     ...model === undefined ? {} : { modelFile: model }
   }

@@ -9,6 +9,7 @@ import { describeReport, UNSIGNED } from '../signing/report.js'
 import { parseSeconds, withRegistry, type RegistryCommandsContext } from './context.js'
 import { addDatasetOptions, publishRows, type DatasetFlags } from './dataset.js'
 import { describeVersion } from './models.js'
+import { forceOption, refuseBareForce } from './force.js'
 import { createProgress } from './progress.js'
 import { addServingOptions, describeInferred, draftsOf, type ServingFlags } from './serving-options.js'
 import { addSourceOptions, describeOmitted, hubRequestOf, type SourceFlags } from './source-options.js'
@@ -24,6 +25,7 @@ interface PublishFlags extends SourceFlags, ServingFlags, DatasetFlags {
   readonly passphraseEnv?: string
   readonly signaturePolicy?: SignaturePolicy
   readonly skipGolden?: boolean
+  readonly force?: boolean
   readonly dryRun?: boolean
   readonly quiet?: boolean
 }
@@ -35,7 +37,8 @@ export function addPublish (program: Command, context: RegistryCommandsContext):
     .argument('<path>', 'an .onnx file, a folder with model.onnx or onnx/model.onnx, or hf:OWNER/NAME[@REVISION]; files of rows or documents')
     .requiredOption('--name <name>', 'model name, for example team/spam-filter')
     .requiredOption('--version <version>', 'version, for example 1.4.0')
-    .option('--alias <alias>', 'alias to point to the version, for example champion')
+    .option('--alias <alias>', 'alias to point to the version; champion only when it loads and passes its golden examples')
+    .addOption(forceOption())
     .option('--reason <text>', 'why, for the audit trail')
     .addOption(new Option('--source-date-epoch <seconds>', 'creation time to write into the artifact')
       .env('SOURCE_DATE_EPOCH').argParser(parseSeconds))
@@ -48,6 +51,7 @@ export function addPublish (program: Command, context: RegistryCommandsContext):
     .option('--quiet', 'print nothing but warnings')
   addDatasetOptions(addServingOptions(addSourceOptions(command)))
     .action(async (path: string, flags: PublishFlags) => {
+      refuseBareForce(command, flags)
       if (flags.kind === 'dataset') return await publishRows(path, { ...flags, ...signingOf(flags) }, context)
       await withRegistry(context.open, async (registry) => {
         const request = await requestOf(path, flags, registry, context, program.opts<{ json?: true }>().json === true)
@@ -60,7 +64,7 @@ export function addPublish (program: Command, context: RegistryCommandsContext):
 
 async function requestOf (
   path: string,
-  { key, passphraseEnv, revision, dryRun = false, skipGolden = false, quiet = false, ...flags }: PublishFlags,
+  { key, passphraseEnv, revision, dryRun = false, force = false, quiet = false, ...flags }: PublishFlags,
   registry: Registry, { actor, prove, signal }: RegistryCommandsContext, json: boolean
 ): Promise<PublishRequest> {
   const hub = await hubRequestOf(path, revision, signal)
@@ -72,8 +76,8 @@ async function requestOf (
     drafts: await draftsOf(flags, registry),
     progress: createProgress({ json, quiet }),
     isDryRun: dryRun,
-    // Nobody gets around what a champion must pass.
-    ...skipGolden && flags.alias !== CHAMPION ? {} : { prove },
+    isForced: force,
+    prove,
     ...signingOf({ ...key !== undefined && { key }, ...passphraseEnv !== undefined && { passphraseEnv } })
   }
 }
@@ -98,7 +102,7 @@ function warnOf (
   const leftOut = describeOmitted(omitted)
   if (leftOut !== null) warn(leftOut)
   const { examples } = detail.serving
-  if (flags.skipGolden === true && flags.alias !== CHAMPION && examples.length > 0) {
+  if (flags.skipGolden === true && (flags.alias !== CHAMPION || flags.force === true) && examples.length > 0) {
     warn(`${countOf(examples.length, 'golden example')} of ${nameOf(detail)} not run; a version that fails them is not loaded`)
   }
   const policy = stricter(flags.signaturePolicy ?? 'off', registry.signing.policy())

@@ -9,6 +9,7 @@ import { SIGNATURE_POLICIES, stricter, type SignaturePolicy } from '../signing/p
 import { describeReport, UNSIGNED } from '../signing/report.js'
 import { withRegistry, type RegistryCommandsContext } from './context.js'
 import { describeVersion } from './models.js'
+import { forceOption, refuseBareForce } from './force.js'
 import { createProgress } from './progress.js'
 import { addRemoteOptions, openClient, parseCount, type RemoteFlags } from './remote-options.js'
 import { nameOf } from './words.js'
@@ -21,18 +22,20 @@ interface PullFlags extends RemoteFlags {
   readonly reason?: string
   readonly signaturePolicy?: SignaturePolicy
   readonly parallel?: number
+  readonly force?: boolean
   readonly dryRun?: boolean
   readonly quiet?: boolean
 }
 
 /** `gauntlet pull`. */
 export function addPull (program: Command, context: RegistryCommandsContext): void {
-  addRemoteOptions(program.command('pull'))
+  const command = addRemoteOptions(program.command('pull'))
     .description('make a version of an artifact in another registry, with its signatures')
     .argument('<source>', 'host[:port]/repository[:tag|@digest]')
     .option('--name <name>', 'model name here (default: what the artifact says)')
     .option('--version <version>', 'version here (default: what the artifact says)')
     .option('--alias <alias>', 'alias to point to the version; champion only when it loads and passes its golden examples')
+    .addOption(forceOption())
     .addOption(new Option('--task <task>', 'what the model does, for an artifact that does not say').choices(TASKS))
     .option('--reason <text>', 'why, for the audit trail')
     .addOption(new Option('--signature-policy <policy>', 'refuse, or warn of, a version without a valid signature')
@@ -41,6 +44,7 @@ export function addPull (program: Command, context: RegistryCommandsContext): vo
     .option('--dry-run', 'check what can be checked, and store nothing')
     .option('--quiet', 'print nothing but warnings')
     .action(async (source: string, flags: PullFlags) => {
+      refuseBareForce(command, flags)
       const { parseRemoteReference } = await import('../distribution/remote-reference.js')
       const reference = parseRemoteReference(source)
       await withRegistry(context.open, async (registry) => {
@@ -61,7 +65,8 @@ async function ingestFrom (
   reference: RemoteReference, flags: PullFlags,
   { registry, context, json }: { registry: Registry, context: RegistryCommandsContext, json: boolean }
 ): Promise<IngestResult> {
-  const { alias, parallel, dryRun = false, quiet = false, name, version, task, signaturePolicy } = flags
+  const { alias, parallel, name, version, task, signaturePolicy } = flags
+  const { force: isForced = false, dryRun = false, quiet = false } = flags
   const { remoteReader, resolveRemote } = await import('../distribution/remote-reader.js')
   const actor = context.actor()
   const client = await openClient(reference.host, flags, context.signal)
@@ -83,7 +88,8 @@ async function ingestFrom (
     }, remoteReader(client, pinned), context.inspect)
     if (alias === undefined || dryRun) return result
     const { detail } = result
-    await registry.moveAlias({ name: detail.name, version: detail.version, alias, reason, actor }, context.prove)
+    const wanted = { name: detail.name, version: detail.version, alias, reason, actor, isForced }
+    await registry.moveAlias(wanted, context.prove)
     return { ...result, detail: registry.show(detail.name, detail.version) }
   } finally {
     client.close()

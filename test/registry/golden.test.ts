@@ -81,7 +81,7 @@ describe('golden add', () => {
       code: 'GOLDEN_FAILED', message: 'm:1 differs from its golden examples in 1 output, first in "y" of example 0'
     })
     await expect(gauntlet(dataDir, 'publish', folderOf({ 'model.onnx': modelBytes('one'), 'serving.json': JSON.stringify(wrong) }), '--name', 'm', '--version', '2', '--skip-golden', '--alias', 'champion'))
-      .rejects.toMatchObject({ code: 'GOLDEN_FAILED' })
+      .rejects.toMatchObject({ code: 'VERSION_UNFIT' })
   })
 })
 
