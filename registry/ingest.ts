@@ -202,7 +202,8 @@ async function proveStored (
   const isWanted = isProofNeeded(request, context.aliases.read(context.database, name, CHAMPION))
   if (prove === undefined || !(isHeld || isWanted)) return null
   const label = `${name}:${version}`
-  const unfit = await findUnfit(request, async () => await context.materialise(artifact.digest, label), prove)
+  const files = async () => ({ ...await context.materialise(artifact.digest, label), serving })
+  const unfit = await findUnfit(request, files, prove)
   if (unfit === null || !isHeld) return unfit
   throw new RegistryError('GOLDEN_FAILED',
     `${label} is not imported, as it does not pass its golden examples: ${(unfit.cause as Error).message}`,

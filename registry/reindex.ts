@@ -34,7 +34,7 @@ export interface ReindexRequest {
 
 interface ReindexContext extends PublishContext {
   /** A stored manifest as files. */
-  readonly materialise: (digest: string, label: string) => Promise<Materialised>
+  readonly materialise: (digest: string, label: string) => Promise<Pick<Materialised, 'directory' | 'release'>>
 }
 
 interface Named { readonly name: string, readonly version: string }
@@ -165,7 +165,8 @@ async function findUnfitChampions (
     const isWanted = prove !== undefined && version !== undefined && wanted.includes(CHAMPION) && 'serving' in built
     if (!isWanted || isForced || aliases.read(database, name, CHAMPION) !== null) continue
     try {
-      await proveFit({ name, version }, async () => await materialise(digest, `${name}:${version}`), prove)
+      const files = async () => ({ ...await materialise(digest, `${name}:${version}`), serving: built.serving })
+      await proveFit({ name, version }, files, prove)
     } catch (error) {
       if (!(error instanceof RegistryError)) throw error
       unfit.set(name, error)
