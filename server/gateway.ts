@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { ModelPool } from '../models/pool.js'
+import { CHAMPION } from '../registry/names.js'
 import { Registry } from '../registry/registry.js'
 import { buildApp } from './app.js'
 import type { Config } from './config.js'
@@ -72,7 +73,8 @@ export async function startGateway (config: Config, log: Log): Promise<Gateway> 
     failoverAfterMs: config.failoverAfterMs,
     metrics,
     observe: (outcome) => { controller.observe(outcome) },
-    mustExist: (model, version) => { registry.show(model, version) }
+    mustExist: (model, version) => { registry.show(model, version) },
+    championOf: (model) => registry.aliasesOf(model).find(({ alias }) => alias === CHAMPION)?.version ?? null
   })
   const app = await buildApp({
     registry,

@@ -43,6 +43,8 @@ export interface InferenceOptions {
   readonly pins: Pick<Pins, 'find' | 'keep'>
   /** Throws when the registry does not know the version; called only for versions that are not live. */
   readonly mustExist: (model: string, version: string) => void
+  /** What the registry has as champion; called only when none is live. @throws RegistryError MODEL_NOT_FOUND */
+  readonly championOf: (model: string) => string | null
 }
 
 /** Routes an inference request, runs it, and lets the champion answer for a challenger that fails. */
@@ -117,9 +119,11 @@ export class Inference {
   }
 
   #champion (model: string, route: ModelRoute<LiveModel> | undefined): Target<LiveModel> {
-    if (route === undefined) this.#options.mustExist(model, '')
     if (route?.champion != null) return route.champion
-    throw new GatewayError('NO_CHAMPION', `model ${model} has no champion that is loaded: set the alias champion to a version`)
+    const version = this.#options.championOf(model)
+    throw new GatewayError('NO_CHAMPION', version === null
+      ? `model ${model} has no champion: set the alias champion to a version`
+      : `the champion of model ${model}, ${version}, is not loaded: it is loading still, or the log says why it cannot be`)
   }
 
   async #direct (

@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import type { Eviction } from '../cache-store.js'
 import type { Collection } from '../garbage.js'
 import { formatTable } from '../table.js'
@@ -19,7 +19,8 @@ export function addGc (program: Command, { open, actor, print }: RegistryCommand
     .description('free blobs that no version needs')
     .option('--dry-run', 'only tell what would be freed')
     .option('--cache', 'also take out of the cache what nobody uses; it is made anew when it is needed')
-    .option('--grace <duration>', 'what is younger stays', parseDuration, parseDuration('24h'))
+    .addOption(new Option('--grace <duration>', 'what is younger stays')
+      .argParser(parseDuration).default(parseDuration('24h'), '24h'))
     .option('--reason <text>', 'why, for the audit trail', 'collected')
     .option('--quiet', 'print nothing')
     .action(async ({ dryRun = false, cache = false, grace, reason, quiet = false }: GcFlags) => {

@@ -22,6 +22,13 @@ export interface Initializer extends TensorValue {
   readonly name: string
 }
 
+export interface ExternalInitializer {
+  readonly name: string
+  readonly datatype: Datatype
+  readonly shape: readonly number[]
+  readonly location: string
+}
+
 /** A bare number is an int and a bare array ints (both must be whole); floats are always tagged. */
 export type AttributeValue =
   | number | bigint | string | readonly number[]
@@ -42,6 +49,8 @@ export interface GraphSpec {
   readonly outputs: readonly ValueSpec[]
   readonly nodes: readonly NodeSpec[]
   readonly initializers: readonly Initializer[]
+  /** Initializers whose elements, row-major and little-endian, are a whole file beside the model. */
+  readonly external?: readonly ExternalInitializer[]
 }
 
 export interface ModelSpec extends GraphSpec {
@@ -128,9 +137,16 @@ function graphMessage (graph: GraphSpec): ProtobufWriter {
   for (const node of graph.nodes) message.message(1, nodeMessage(node))
   message.string(2, graph.name ?? 'graph')
   for (const { name, ...value } of graph.initializers) message.message(5, tensorMessage(value, name))
+  for (const initializer of graph.external ?? []) message.message(5, externalMessage(initializer))
   for (const input of graph.inputs) message.message(11, valueMessage(input))
   for (const output of graph.outputs) message.message(12, valueMessage(output))
   return message
+}
+
+function externalMessage ({ name, datatype, shape, location }: ExternalInitializer): ProtobufWriter {
+  const place = new ProtobufWriter().string(1, 'location').string(2, location)
+  return new ProtobufWriter()
+    .packedInts(1, shape).int(2, ELEMENT_TYPES[datatype]).string(8, name).message(13, place).int(14, 1)
 }
 
 function nodeMessage (node: NodeSpec): ProtobufWriter {

@@ -1,4 +1,7 @@
+import { chmodSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Registry } from '../../registry/registry.js'
 import type { Gateway } from '../../server/gateway.js'
 import { ask, call, publishLookups, runGateway, temporaryDataDir } from '../support/gateway.js'
 
@@ -130,6 +133,34 @@ describe('Open Inference Protocol', () => {
     const answers = await Promise.all(Array.from({ length: 300 }, (_, i) => ask(url, i % 10, `s-${i}`)))
 
     expect(answers.map(({ value }) => value)).toEqual(Array.from({ length: 300 }, (_, i) => i % 10))
+  })
+})
+
+describe('a model whose champion cannot answer', () => {
+  it('says whether there is none, or one that is not loaded', async () => {
+    const folder = temporaryDataDir()
+    await publishLookups(folder.dataDir, { 1: 1 })
+    let other = await runGateway(folder.dataDir)
+    const answer = async () => await call(other.url, '/v2/models/lookup/infer', { inputs: [INPUT] })
+    expect(await answer()).toMatchObject({
+      status: 503, json: { code: 'NO_CHAMPION', error: 'model lookup has no champion: set the alias champion to a version' }
+    })
+    await other.close()
+    const registry = Registry.open({ dataDir: folder.dataDir, now: Date.now })
+    registry.setAlias({ name: 'lookup', alias: 'champion', version: '1', actor: 'test', reason: 'a test' })
+    const { blobs } = await registry.verify('lookup', '1')
+    registry.close()
+    const { digest } = blobs.find(({ path }) => path.endsWith('.onnx'))!
+    const blob = join(folder.dataDir, 'registry/blobs/sha256', digest.slice('sha256:'.length))
+    chmodSync(blob, 0o644)
+    writeFileSync(blob, 'not the model')
+    other = await runGateway(folder.dataDir)
+    expect(await answer()).toMatchObject({
+      status: 503,
+      json: { code: 'NO_CHAMPION', error: 'the champion of model lookup, 1, is not loaded: it is loading still, or the log says why it cannot be' }
+    })
+    await other.close()
+    folder.remove()
   })
 })
 
