@@ -123,6 +123,18 @@ export class Catalogue {
     }
   }
 
+  /** The aliases of a model, by name. */
+  aliases (model: string): Array<{ alias: string, version: string }> {
+    return this.#client.prepare<[string], { alias: string, version: string }>(
+      'SELECT alias, version FROM aliases WHERE model = ? ORDER BY alias').all(model)
+  }
+
+  /** The newest rollouts, newest first. */
+  rollouts (limit: number): Array<{ id: string, model: string, state: string }> {
+    return this.#client.prepare<[number], { id: string, model: string, state: string }>(
+      'SELECT id, model, state FROM rollouts ORDER BY sequence DESC LIMIT ?').all(limit)
+  }
+
   close (): void {
     this.#client.close()
   }

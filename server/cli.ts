@@ -7,6 +7,7 @@ import { VersionsDiffer } from '../registry/commands/diff.js'
 import { RegistryError } from '../registry/errors.js'
 import { ApiError, apiClient } from './commands/api-client.js'
 import { addCompareCommand } from './commands/compare.js'
+import { addCompletionCommands } from './commands/completion.js'
 import { addDoctorCommand } from './commands/doctor.js'
 import { addDriftCommand } from './commands/drift.js'
 import type { EvaluationContext } from './commands/evaluation-context.js'
@@ -96,6 +97,7 @@ function buildProgram (signal: AbortSignal): Command {
   addRolloutCommands(program, { api: () => apiClient(options().server, actor(), signal), print, warn, signal })
   addEvaluationCommands(program, { options, signal, print, warn })
   addDoctorCommand(program, { options, print })
+  addCompletionCommands(program, { options, print })
   program.command('version').description('print the version').action(() => { print({ version: PACKAGE_VERSION }, () => PACKAGE_VERSION) })
   return program
 }

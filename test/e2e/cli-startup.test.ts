@@ -13,16 +13,16 @@ function modulesOf (...words: string[]): string[] {
   return [...new Set(stderr.match(/file:\/\/[^ '"]+\.m?js/g) ?? [])]
 }
 
-it('answers help, models and show without loading schemas, the query builder, or what runs models', () => {
+it('answers help, models, show and the tab key without loading schemas, the query builder, or what runs models', () => {
   const dataDir = mkdtempSync(join(tmpdir(), 'gauntlet-startup-'))
   onTestFinished(() => rmSync(dataDir, { recursive: true, force: true }))
   Registry.open({ dataDir, now: Date.now }).close()
   const where = ['--data-dir', dataDir]
 
-  const loaded = { help: modulesOf('--help'), models: modulesOf('models', ...where), show: modulesOf('show', 'nobody', ...where), alias: modulesOf('alias', 'list', 'nobody', ...where) }
+  const loaded = { help: modulesOf('--help'), models: modulesOf('models', ...where), show: modulesOf('show', 'nobody', ...where), completion: modulesOf('__complete', '--', 'show', ...where, ''), alias: modulesOf('alias', 'list', 'nobody', ...where) }
 
   const heavy = (modules: string[]) => modules.filter((module) => /typebox|drizzle|fastify|onnxruntime|transformers|registry\/registry\.js/.test(module))
-  expect([heavy(loaded.help), heavy(loaded.models), heavy(loaded.show)]).toEqual([[], [], []])
+  expect([heavy(loaded.help), heavy(loaded.models), heavy(loaded.show), heavy(loaded.completion)]).toEqual([[], [], [], []])
   expect(loaded.models.some((module) => module.endsWith('/registry/catalogue.js'))).toBe(true)
   expect(heavy(loaded.alias).length).toBeGreaterThan(0)
 })
