@@ -3,6 +3,8 @@ import { convertArtifact } from './artifacts/convert.js'
 import { readBundles } from './artifacts/signatures.js'
 import type { ArtifactReader } from './artifact-reader.js'
 import { attempt, inTransaction } from './database.js'
+import { parseDataset } from './datasets/document.js'
+import { DATASET_FILE, type Kind } from './datasets/words.js'
 import { RegistryError } from './errors.js'
 import { fetchBlobs, fetchDocument, type WantedBlob } from './fetch.js'
 import { checkModelFiles } from './formats/check.js'
@@ -11,33 +13,40 @@ import type { Inspect } from './inspection.js'
 import { lookAt } from './layout-blobs.js'
 import { parseManifest, type Manifest } from './manifest.js'
 import { CHAMPION, checkAlias, checkName, checkVersion, quote } from './names.js'
-import { admit, record, refuseConflict, type Built, type Recorded, type RecordRequest } from './record.js'
+import { DATASET_MEDIA_TYPE } from './paths.js'
+import {
+  admit, recordEither, refuseConflict, type Built, type BuiltDataset, type Recorded, type RecordedDataset,
+  type RecordRequest
+} from './record.js'
 import { findUnfit, isProofNeeded, standing, withoutAlias } from './proof.js'
-import { parseServing, type Serving } from './serving.js'
+import { parseServing } from './serving.js'
 import { SERVING_FILE } from './source.js'
 import { refuseRemoved } from './tombstones.js'
-import { findVersion } from './versions.js'
+import { findVersion, refuseOtherKind } from './versions.js'
 
 const PARALLEL = 3
 const ACTION = 'version.import'
+
+/** The document by which an artifact is a version. */
+type Described = Pick<Built, 'serving'> | Pick<BuiltDataset, 'dataset'>
 
 /** An artifact that is kept as it is. */
 interface Candidate {
   readonly request: RecordRequest
   readonly artifact: Artifact
   readonly manifest: Manifest
-  readonly serving: Serving
+  readonly built: Built | BuiltDataset
   readonly bundles: readonly Buffer[]
 }
 
 /**
- * Makes a version of an artifact that exists elsewhere. What says how it is served (`serving.json`) keeps its manifest,
- * and so its digest; anything else is unpacked, inspected and published anew. Blobs that are here already are not
- * fetched; those that are on their way lie outside the layout until all are there, and a later attempt goes on where
- * this one was killed.
- * @throws RegistryError SOURCE_INVALID, DIGEST_MISMATCH, INVALID_*, SERVING_INVALID, VERSION_CONFLICT, VERSION_REMOVED,
- * SIGNATURE_REQUIRED, SIGNATURE_INVALID, GOLDEN_FAILED, those of setting an alias and those of the reader;
- * VERSION_UNFIT when the version was imported, but not as champion
+ * Makes a version of an artifact that exists elsewhere. What says how it is served or read (`serving.json`,
+ * `dataset.json`) keeps its manifest, and so its digest; anything else is unpacked, inspected and published anew.
+ * Blobs that are here already are not fetched; those that are on their way lie outside the layout until all are there,
+ * and a later attempt goes on where this one was killed.
+ * @throws RegistryError SOURCE_INVALID, DIGEST_MISMATCH, INVALID_*, SERVING_INVALID, DATASET_INVALID, KIND_MISMATCH,
+ * VERSION_CONFLICT, VERSION_REMOVED, SIGNATURE_REQUIRED, SIGNATURE_INVALID, GOLDEN_FAILED, those of setting an alias
+ * and those of the reader; VERSION_UNFIT when the version was imported, but not as champion
  */
 export async function ingest (
   context: IngestContext, request: IngestRequest, reader: ArtifactReader, inspect: Inspect
@@ -45,14 +54,17 @@ export async function ingest (
   const artifact = await readArtifact(reader, request.digest)
   refuseTooMuch(context, artifact, reader)
   request.onStep?.('manifest')
-  const serving = await readServing(context, artifact, reader)
+  const described = await readDescribed(context, artifact, reader)
   const { parallel = PARALLEL } = request
-  if (serving === null) return await convertArtifact(context, { request, artifact, reader, parallel }, inspect)
+  if (described === null) return await convertArtifact(context, { request, artifact, reader, parallel }, inspect)
+  refuseUnwanted(request.kind, described, reader)
   const named = namedAs(request, artifact, reader)
+  const kind = 'serving' in described ? 'model' : 'dataset'
+  refuseOtherKind(context.database, named.name, kind)
   refuseRemoved(context.database, named.name, named.version)
   const manifest = manifestOf(artifact, reader)
-  refuseModelless(serving, manifest, reader)
-  const built = builtOf(artifact, manifest, serving)
+  refuseFileless(described, manifest, reader)
+  const built = builtOf(artifact, manifest, described)
   refuseConflict(findVersion(context.database, named.name, named.version), built, named)
   const bundles = await readBundles(reader, artifact.digest)
   const signature = await context.signing.judge({
@@ -62,10 +74,10 @@ export async function ingest (
     bundles,
     policy: named.signaturePolicy ?? 'off'
   })
-  const candidate = { request: named, artifact, manifest, serving, bundles }
+  const candidate = { request: named, artifact, manifest, built, bundles }
   const isDryRun = request.dryRun === true
   const recorded = isDryRun
-    ? attempt(context.database, (connection) => record(connection, context, named, built, ACTION))
+    ? attempt(context.database, (connection) => recordEither(connection, context, named, built, ACTION))
     : await keep(context, candidate, request, reader)
   return { ...recorded, converted: false, ...signature.state === 'unsigned' ? {} : { signature } }
 }
@@ -91,21 +103,31 @@ function namedAs (request: IngestRequest, { annotations }: Artifact, reader: Art
   }
 }
 
-/** The serving.json of an artifact that can be kept as it is; null when it has none, or only a draft of one. */
-async function readServing (
+/** What an artifact that can be kept as it is says of itself; null when it says nothing, or only in a draft. */
+async function readDescribed (
   { limits }: IngestContext, artifact: Artifact, reader: ArtifactReader
-): Promise<Serving | null> {
-  const isPlain = artifact.kind === 'modelpack' &&
-    artifact.layers.every(({ mediaType, path }) => mediaType.endsWith('.raw') && path !== null)
-  const layer = artifact.layers.find(({ path }) => path === SERVING_FILE)
-  if (!isPlain || layer === undefined) return null
-  const bytes = await fetchDocument(reader, { label: SERVING_FILE, ...layer }, limits.servingBytesMax)
+): Promise<Described | null> {
+  const { kind, layers } = artifact
+  const isPlain = kind === 'modelpack' &&
+    layers.every(({ mediaType, path }) => mediaType.endsWith('.raw') && path !== null)
+  if (!isPlain) return null
+  const isDataset = layers.every(({ mediaType }) => mediaType === DATASET_MEDIA_TYPE)
+  const label = isDataset ? DATASET_FILE : SERVING_FILE
+  const layer = layers.find(({ path }) => path === label)
+  if (layer === undefined) return null
+  const text = (await fetchDocument(reader, { label, ...layer }, limits.servingBytesMax)).toString()
   try {
-    return parseServing(bytes.toString())
+    return isDataset ? { dataset: parseDataset(text) } : { serving: parseServing(text) }
   } catch (error) {
     if (error instanceof RegistryError) return null // what is wrong with a draft is said where it is completed
     throw error
   }
+}
+
+function refuseUnwanted (wanted: Kind | undefined, described: Described, reader: ArtifactReader): void {
+  const kind = 'serving' in described ? 'model' : 'dataset'
+  if (wanted === undefined || wanted === kind) return
+  throw new RegistryError('KIND_MISMATCH', `${quote(reader.label)} is a ${kind}, and a ${wanted} was asked for`)
 }
 
 function manifestOf (artifact: Artifact, reader: ArtifactReader): Manifest {
@@ -117,8 +139,18 @@ function manifestOf (artifact: Artifact, reader: ArtifactReader): Manifest {
   }
 }
 
-function refuseModelless ({ modelFile }: Serving, { layers }: Manifest, reader: ArtifactReader): void {
-  if (modelFile.endsWith('.onnx') && layers.some(({ path }) => path === modelFile)) return
+function refuseFileless (described: Described, { layers }: Manifest, reader: ArtifactReader): void {
+  const isThere = (wanted: string) => layers.some(({ path }) => path === wanted)
+  if ('dataset' in described) {
+    for (const [index, { path }] of described.dataset.files.entries()) {
+      if (isThere(path)) continue
+      throw new RegistryError('DATASET_INVALID',
+        `dataset.json: /files/${index}/path ${quote(path)} must be a file of ${quote(reader.label)}`)
+    }
+    return
+  }
+  const { modelFile } = described.serving
+  if (modelFile.endsWith('.onnx') && isThere(modelFile)) return
   throw new RegistryError('SERVING_INVALID',
     `serving.json: /modelFile ${quote(modelFile)} must be an .onnx file of ${quote(reader.label)}`)
 }
@@ -131,17 +163,17 @@ function refuseTooMuch ({ limits }: IngestContext, { config, layers }: Artifact,
   if (problem !== null) throw new RegistryError('SOURCE_INVALID', `${quote(reader.label)} ${problem}`)
 }
 
-function builtOf ({ digest, bytes }: Artifact, { layers }: Manifest, serving: Serving): Built {
+function builtOf ({ digest, bytes }: Artifact, { layers }: Manifest, described: Described): Built | BuiltDataset {
   const sizeBytes = layers.reduce((sum, layer) => sum + layer.sizeBytes, 0)
-  return { digest, manifestBytes: bytes.length, sizeBytes, serving }
+  return { digest, manifestBytes: bytes.length, sizeBytes, ...described }
 }
 
 /** Fetches what is missing; then, while nobody collects blobs, gives all of it its place, the manifest last. */
 async function keep (
   context: IngestContext, candidate: Candidate, options: IngestRequest, reader: ArtifactReader
-): Promise<Recorded> {
+): Promise<Recorded | RecordedDataset> {
   const { partials } = context
-  const { request: named, artifact, manifest, serving } = candidate
+  const { request: named, artifact, manifest, built } = candidate
   const step = options.onStep ?? (() => {})
   const { parallel = PARALLEL, progress } = options
   const fetching = { parallel, onBlob: () => step('blob'), ...progress === undefined ? {} : { progress } }
@@ -160,9 +192,8 @@ async function keep (
     await store(context, candidate, files)
     step('stored')
     const unfit = await proveStored(context, candidate, options)
-    const built = builtOf(artifact, manifest, serving)
     const recorded = inTransaction(context.database,
-      (connection) => record(connection, context, unfit === null ? named : withoutAlias(named), built, ACTION))
+      (connection) => recordEither(connection, context, unfit === null ? named : withoutAlias(named), built, ACTION))
     step('committed')
     context.refreshIndex()
     step('indexed')
@@ -176,7 +207,7 @@ async function keep (
 }
 
 async function store (
-  { database, layout, temporary, signing }: IngestContext, { request, artifact, manifest, serving, bundles }: Candidate,
+  { database, layout, temporary, signing }: IngestContext, { request, artifact, manifest, built, bundles }: Candidate,
   files: Map<string, string>
 ): Promise<void> {
   for (const [digest, path] of files) {
@@ -186,7 +217,6 @@ async function store (
   await layout.sync()
   await temporary.use(async (stage) => await layout.put(artifact.bytes, stage))
   await layout.sync()
-  const built = builtOf(artifact, manifest, serving)
   await admit(database, signing, request, { built, layers: manifest.layers, bundles })
 }
 
@@ -195,8 +225,10 @@ async function store (
  * that. @throws RegistryError GOLDEN_FAILED for what is not let in at all
  */
 async function proveStored (
-  context: IngestContext, { request, artifact, serving }: Candidate, { prove, skipGolden = false }: IngestRequest
+  context: IngestContext, { request, artifact, built }: Candidate, { prove, skipGolden = false }: IngestRequest
 ): Promise<RegistryError | null> {
+  if ('dataset' in built) return null
+  const { serving } = built
   const { name, version } = request
   const isHeld = !skipGolden && serving.examples.length > 0 && findVersion(context.database, name, version) === null
   const isWanted = isProofNeeded(request, context.aliases.read(context.database, name, CHAMPION))

@@ -1,3 +1,5 @@
+import type { DatasetReader } from './datasets/inspection.js'
+import type { Kind } from './datasets/words.js'
 import type { MaterialisedFiles } from './materialise.js'
 import type { PartialBlobs } from './partial.js'
 import type { TransferProgress } from './progress.js'
@@ -5,6 +7,7 @@ import type { PublishContext, PublishResult } from './publish.js'
 import type { RecordRequest } from './record.js'
 import type { Prove } from './running.js'
 import type { Serving } from './serving.js'
+import type { DatasetDetail, VersionDetail } from './versions.js'
 
 /** How far it has come; `blob` after each. A kill after `committed` leaves the version, before it leaves none. */
 export type IngestStep = 'manifest' | 'blob' | 'stored' | 'committed' | 'indexed'
@@ -18,6 +21,10 @@ export interface IngestRequest {
   readonly alias?: string
   /** Makes it champion without proof that it can be served. */
   readonly isForced?: boolean
+  /** What of an artifact of another tool that has both is wanted; what is nothing else is refused as the other. */
+  readonly kind?: Kind
+  /** Reads the rows of datasets that another tool packaged; without it these are refused. */
+  readonly datasetReader?: DatasetReader
   /** Only for what says nothing of how it is served, and so is inspected. */
   readonly task?: Serving['task']
   /** The same: which file of it is the model. */
@@ -42,11 +49,14 @@ export interface IngestRequest {
   readonly onStep?: (step: IngestStep) => void
 }
 
-export interface IngestResult extends PublishResult {
+export interface IngestResult extends Omit<PublishResult, 'detail'> {
+  readonly detail: VersionDetail | DatasetDetail
   /** Whether the manifest had to be made anew, so that the digest is another one. */
   readonly converted: boolean
   /** Signatures of what was converted: they are about other bytes, so they were left. */
   readonly signaturesLeft?: number
+  /** Layers of datasets beside the model that was converted: a model's version has none. */
+  readonly datasetsLeft?: number
 }
 
 export interface IngestContext extends PublishContext {

@@ -92,6 +92,15 @@ export function recordDataset (
   return { status, detail: datasetDetailOf(connection, requireVersion(connection, request.name, request.version)) }
 }
 
+/** As `record`, for a version of either kind. */
+export function recordEither (
+  connection: Connection, context: RecordContext, request: RecordRequest, built: Built | BuiltDataset, action: string
+): Recorded | RecordedDataset {
+  return 'serving' in built
+    ? record(connection, context, request, built, action)
+    : recordDataset(connection, context, request, built, action)
+}
+
 function recordRow (
   connection: Connection, context: RecordContext, request: RecordRequest, built: Built | BuiltDataset,
   action: string

@@ -212,6 +212,12 @@ export class Registry {
     return datasetDetailOf(this.#parts.database, requireVersion(this.#parts.database, name, version))
   }
 
+  /** A version of either kind. @throws RegistryError MODEL_NOT_FOUND, VERSION_NOT_FOUND */
+  showEither (name: string, version: string): VersionDetail | DatasetDetail {
+    const row = requireVersion(this.#parts.database, name, version)
+    return row.kind === 'dataset' ? datasetDetailOf(this.#parts.database, row) : detailOf(this.#parts.database, row)
+  }
+
   /** @throws RegistryError MODEL_NOT_FOUND, VERSION_NOT_FOUND; KIND_MISMATCH for a dataset */
   show (name: string, version: string): VersionDetail {
     return detailOf(this.#parts.database, requireVersion(this.#parts.database, name, version))

@@ -11,7 +11,7 @@ import { parseManifest, annotationsOf } from './manifest.js'
 import { CHAMPION, checkAlias, checkName, checkVersion } from './names.js'
 import { proveFit } from './proof.js'
 import type { PublishContext } from './publish.js'
-import { record, recordDataset, type Built, type BuiltDataset } from './record.js'
+import { recordEither, type Built, type BuiltDataset } from './record.js'
 import type { Prove } from './running.js'
 import { versions } from './schema.js'
 import { parseServing } from './serving.js'
@@ -231,9 +231,7 @@ function recordOne (
   checkVersion(version)
   const isPast = createdAt !== null && createdAt < context.now()
   const request = { name, version, actor, reason, ...isPast ? { createdAt } : {} }
-  const { status } = 'serving' in built
-    ? record(connection, context, request, built, 'version.reindex')
-    : recordDataset(connection, context, request, built, 'version.reindex')
+  const { status } = recordEither(connection, context, request, built, 'version.reindex')
   return status !== 'unchanged'
 }
 

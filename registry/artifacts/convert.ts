@@ -1,15 +1,17 @@
 import { join } from 'node:path'
 import type { ArtifactReader } from '../artifact-reader.js'
+import { publishDataset, type DatasetRequest, type DatasetResult } from '../datasets/publish.js'
+import type { Kind } from '../datasets/words.js'
 import { RegistryError } from '../errors.js'
 import { excluding } from '../exclude.js'
 import { fetchBlobs, type WantedBlob } from '../fetch.js'
 import type { IngestContext, IngestRequest, IngestResult } from '../ingestion.js'
 import type { Inspect } from '../inspection.js'
 import { quote } from '../names.js'
-import { publish, type PublishRequest } from '../publish.js'
+import { publish, type PublishRequest, type PublishResult, type PublishStep } from '../publish.js'
 import { arrangeFiles, placeModel } from './arrange.js'
 import type { Artifact, ArtifactLayer } from './artifact.js'
-import { describeArtifact } from './description.js'
+import { describeArtifact, type Description } from './description.js'
 import { formOf } from './kinds.js'
 import { readBundles } from './signatures.js'
 import { unpackLayers, type FetchedLayer } from './unpack.js'
@@ -23,9 +25,18 @@ export interface Conversion {
   readonly parallel: number
 }
 
+/** What is unpacked, and how it is called. */
+interface Parcel {
+  readonly name: string
+  readonly version: string
+  readonly description: Description
+  readonly layers: readonly ArtifactLayer[]
+}
+
 /**
- * Makes a version of what does not say how it is served: its files are unpacked, and published as a folder would be.
- * The new manifest has another digest, so signatures of the old one are left.
+ * Makes a version of what does not say how it is served or read: its files are unpacked, and published as a folder
+ * would be. An artifact of layers of datasets becomes a dataset; of one that has a model, too, they are left, unless
+ * they are asked for by `kind`. The new manifest has another digest, so signatures of the old one are left.
  * @throws RegistryError SOURCE_INVALID, DIGEST_MISMATCH and those of publishing
  */
 export async function convertArtifact (
@@ -33,46 +44,73 @@ export async function convertArtifact (
 ): Promise<IngestResult> {
   const { request, artifact, reader } = conversion
   refuseUnusable(artifact, reader)
-  const { model, provenance, ...said } = await describeArtifact(artifact, reader)
-  const { name = said.name, version = said.version } = request
-  if (name === undefined) throw new RegistryError('INVALID_NAME', `${quote(reader.label)} does not say how its model is called; give it a name`)
+  const isDataset = kindOfFiles(artifact, request.kind, reader) === 'dataset'
+  const description = await describeArtifact(artifact, reader)
+  const { name = description.name, version = description.version } = request
+  const noun = isDataset ? 'dataset' : 'model'
+  if (name === undefined) throw new RegistryError('INVALID_NAME', `${quote(reader.label)} does not say how its ${noun} is called; give it a name`)
   if (version === undefined) throw new RegistryError('INVALID_VERSION', `${quote(reader.label)} does not say which version it is; give it one`)
   const signatures = await readBundles(reader, artifact.digest)
-  const published = await context.temporary.use(async (stage) => {
-    const folder = join(stage, 'model')
-    const modelFile = await layOut(context, conversion, { stage, folder, model: request.modelFile ?? model })
-    const { alias, isForced, task, actor, reason = 'imported', signaturePolicy, dryRun: isDryRun, prove, skipGolden } = request
-    return await publish(context, definedOf({
-      path: folder,
-      label: reader.label,
-      name,
-      version,
-      alias,
-      isForced,
-      task,
-      actor,
-      reason,
-      modelFile,
-      provenance,
-      signaturePolicy,
-      isDryRun,
-      prove,
-      skipGolden,
-      onStep: (step) => {
-        if (step === 'stored' || step === 'committed' || step === 'indexed') request.onStep?.(step)
-      }
-    } satisfies Loose<PublishRequest>), inspect)
-  })
-  return { ...published, converted: true, ...signatures.length === 0 ? {} : { signaturesLeft: signatures.length } }
+  const layers = artifact.layers.filter((layer) => isOfDataset(layer) === isDataset)
+  const parcel = { name, version, description, layers }
+  const published = await context.temporary.use(async (stage) => isDataset
+    ? await publishRows(context, conversion, { ...parcel, stage })
+    : await publishModel(context, conversion, { ...parcel, stage }, inspect))
+  const datasetsLeft = isDataset ? 0 : artifact.layers.length - layers.length
+  return {
+    ...published,
+    converted: true,
+    ...signatures.length === 0 ? {} : { signaturesLeft: signatures.length },
+    ...datasetsLeft === 0 ? {} : { datasetsLeft }
+  }
 }
 
-/** Fetches and unpacks; the model's path within `folder`, where the files do not tell by themselves. */
+async function publishModel (
+  context: IngestContext, conversion: Conversion, parcel: Parcel & { readonly stage: string }, inspect: Inspect
+): Promise<PublishResult> {
+  const { request, reader } = conversion
+  const { stage, description: { model, provenance } } = parcel
+  const folder = join(stage, 'model')
+  const unpacked = join(stage, 'unpacked')
+  const isExcluded = excluding(request.exclude ?? [])
+  const kept = (await layOut(context, conversion, parcel.layers, unpacked)).filter((path) => !isExcluded(path))
+  const { root, modelFile } = placeModel(kept, reader.label, request.modelFile ?? model)
+  await arrangeFiles(kept, root, unpacked, folder)
+  const { task, isForced, prove, skipGolden } = request
+  return await publish(context, definedOf({
+    ...commonOf(conversion, parcel), path: folder, task, modelFile, provenance, isForced, prove, skipGolden
+  } satisfies Loose<PublishRequest>), inspect)
+}
+
+async function publishRows (
+  context: IngestContext, conversion: Conversion, parcel: Parcel & { readonly stage: string }
+): Promise<DatasetResult> {
+  const { request: { datasetReader, exclude }, reader } = conversion
+  if (datasetReader === undefined) {
+    throw new RegistryError('SOURCE_INVALID', `${quote(reader.label)} is a dataset of another tool, and nothing here reads rows`)
+  }
+  const folder = join(parcel.stage, 'rows')
+  await layOut(context, conversion, parcel.layers, folder)
+  const { provenance } = parcel.description
+  return await publishDataset(context, definedOf({
+    ...commonOf(conversion, parcel), path: folder, exclude, provenance
+  } satisfies Loose<DatasetRequest>), datasetReader)
+}
+
+function commonOf ({ request, reader }: Conversion, { name, version }: Parcel) {
+  const { alias, actor, reason = 'imported', signaturePolicy, dryRun: isDryRun } = request
+  const onStep = (step: PublishStep): void => {
+    if (step === 'stored' || step === 'committed' || step === 'indexed') request.onStep?.(step)
+  }
+  return { label: reader.label, name, version, alias, actor, reason, signaturePolicy, isDryRun, onStep }
+}
+
+/** Fetches layers and unpacks them below a fresh folder; the paths of the files, sorted. */
 async function layOut (
-  context: IngestContext, { request, artifact, reader, parallel }: Conversion,
-  { stage, folder, model }: { stage: string, folder: string, model: string | undefined }
-): Promise<string | undefined> {
-  const { partials, limits } = context
-  const wanted = artifact.layers.map((layer, index): WantedBlob & { layer: ArtifactLayer } =>
+  { partials, limits }: IngestContext, { request, reader, parallel }: Conversion, layers: readonly ArtifactLayer[],
+  folder: string
+): Promise<string[]> {
+  const wanted = layers.map((layer, index): WantedBlob & { layer: ArtifactLayer } =>
     ({ label: labelOf(layer, index), digest: layer.digest, sizeBytes: layer.sizeBytes, layer }))
   const { progress, onStep } = request
   const distinct = [...new Map(wanted.map((blob) => [blob.digest, blob])).values()]
@@ -80,19 +118,32 @@ async function layOut (
     parallel, onBlob: () => onStep?.('blob'), ...progress === undefined ? {} : { progress }
   })
   try {
-    const unpacked = join(stage, 'unpacked')
-    const paths = await unpackLayers(unpacked, wanted.map(({ label, digest, sizeBytes, layer }): FetchedLayer =>
+    return await unpackLayers(folder, wanted.map(({ label, digest, sizeBytes, layer }): FetchedLayer =>
       ({ label, file: files.get(digest) ?? '', sizeBytes, form: formOf(layer.mediaType) ?? 'raw', path: pathOf(layer) })),
     limits)
-    const isExcluded = excluding(request.exclude ?? [])
-    const kept = paths.filter((path) => !isExcluded(path))
-    const { root, modelFile } = placeModel(kept, reader.label, model)
-    await arrangeFiles(kept, root, unpacked, folder)
-    return modelFile
   } finally {
     for (const path of files.values()) await partials.discard(path)
     await partials.tidy()
   }
+}
+
+/** What the layers are: a dataset when there are layers of datasets and none of a model. */
+function kindOfFiles ({ layers }: Artifact, wanted: Kind | undefined, { label }: ArtifactReader): Kind {
+  const hasRows = layers.some(isOfDataset)
+  const hasModel = !hasRows || layers.some(isOfModel)
+  const found = hasModel ? 'model' : 'dataset'
+  const kind = wanted ?? found
+  if (kind === 'dataset' ? hasRows : hasModel) return kind
+  throw new RegistryError('KIND_MISMATCH', `${quote(label)} is a ${found}, and has no ${kind}`)
+}
+
+function isOfDataset ({ mediaType }: ArtifactLayer): boolean {
+  return /^application\/vnd\.(cncf\.model|kitops\.modelkit)\.dataset\./.test(mediaType)
+}
+
+function isOfModel ({ mediaType, path }: ArtifactLayer): boolean {
+  return /^application\/vnd\.(cncf\.model\.weight|kitops\.modelkit\.(model|modelpart))\b/.test(mediaType) ||
+    path?.endsWith('.onnx') === true
 }
 
 function refuseUnusable ({ kind, layers }: Artifact, reader: ArtifactReader): void {

@@ -6,13 +6,13 @@ import { DATASET_FORMATS, DATASET_ROLES, FIELD_ROLES, KINDS, type FieldRole, typ
 import { RegistryError } from '../errors.js'
 import { quote } from '../names.js'
 import type { RecordRequest } from '../record.js'
-import { describeReport, UNSIGNED, type SignatureReport } from '../signing/report.js'
+import { UNSIGNED } from '../signing/report.js'
 import { formatTable } from '../table.js'
-import type { DatasetDetail } from '../versions.js'
 import { dataDirOf, withCatalogue, withRegistry, type RegistryCommandsContext } from './context.js'
+import { describeDataset } from './describe-dataset.js'
 import { describeCatalogue, describeVersions } from './models.js'
 import { describeOmitted } from './source-options.js'
-import { nameOf, timeOf } from './words.js'
+import { nameOf } from './words.js'
 
 const NO_DATASETS = 'no datasets yet; publish one with --kind dataset'
 
@@ -70,28 +70,6 @@ function report (
     '',
     formatTable([['FIELD', 'VALUE', 'FROM'], ...origins.map(({ field, value, origin }) => [field, value, origin])])
   ].join('\n'))
-}
-
-/** One version of a dataset as lines of text. No value of a row is shown. */
-export function describeDataset (detail: DatasetDetail, signature: SignatureReport): string {
-  const { role, format, rows, files, columns, fields } = detail.dataset
-  const meanings = (name: string) =>
-    Object.entries(fields).filter(([, column]) => column === name).map(([field]) => field)
-  return formatTable([
-    ['version', nameOf(detail)],
-    ['digest', detail.digest],
-    ['aliases', detail.aliases.join(',') || '-'],
-    ['role', role],
-    ['format', format],
-    ['rows', `${rows} in ${files.length} file${files.length === 1 ? '' : 's'}`],
-    ['size', `${detail.sizeBytes} bytes`],
-    ['published', timeOf(detail.createdAt)],
-    ['signature', describeReport(signature)],
-    ...columns.map(({ name, kind, missing }) => ['column', [
-      name, kind, ...meanings(name).length > 0 ? [`(${meanings(name).join(', ')})`] : [],
-      ...missing === 0 ? [] : [`missing in ${missing}`]
-    ].join(' ')])
-  ])
 }
 
 /** `gauntlet datasets`. */

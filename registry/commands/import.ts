@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander'
 import type { ArtifactPlace, PlacedArtifact } from '../artifacts/place.js'
+import { KINDS, type Kind } from '../datasets/words.js'
 import type { IngestRequest, IngestResult } from '../ingestion.js'
 import type { Registry } from '../registry.js'
 import type { Serving } from '../serving.js'
@@ -9,12 +10,13 @@ import { describeReport } from '../signing/report.js'
 import { withRegistry, type RegistryCommandsContext } from './context.js'
 import { forceOption, refuseBareForce } from './force.js'
 import { createProgress } from './progress.js'
-import { nameOf } from './words.js'
+import { countOf, nameOf } from './words.js'
 
 interface ImportFlags {
   readonly name?: string
   readonly version?: string
   readonly alias?: string
+  readonly kind?: Kind
   readonly task?: Serving['task']
   readonly model?: string
   readonly exclude?: readonly string[]
@@ -37,6 +39,7 @@ export function addImport (program: Command, context: RegistryCommandsContext): 
     .option('--alias <alias>', 'alias to point to the version; champion only when it loads and passes its golden examples')
     .addOption(forceOption())
     .option('--skip-golden', 'do not run the golden examples now; they are run when the version is loaded')
+    .addOption(new Option('--kind <kind>', 'what is wanted of an artifact that has a model and datasets').choices(KINDS))
     .addOption(new Option('--task <task>', 'what the model does, when the artifact does not tell').choices(TASKS))
     .option('--model <file>', 'which file is the model, when the artifact does not tell')
     .option('--exclude <pattern>', 'leave files of a foreign artifact out; may be repeated',
@@ -66,7 +69,8 @@ export function addImport (program: Command, context: RegistryCommandsContext): 
 type Common = Omit<IngestRequest, 'digest'>
 
 function requestOf (
-  { model, quiet = false, all, force = false, ...flags }: ImportFlags, { actor, prove }: RegistryCommandsContext,
+  { model, quiet = false, all, force = false, ...flags }: ImportFlags,
+  { actor, prove, datasetReader }: RegistryCommandsContext,
   json: boolean
 ): Common {
   return {
@@ -74,6 +78,7 @@ function requestOf (
     actor: actor(),
     prove,
     isForced: force,
+    datasetReader,
     progress: createProgress({ json, quiet }),
     ...model === undefined ? {} : { modelFile: model }
   }
@@ -93,6 +98,7 @@ function report (
 ): void {
   const rows = results.map(({ status, detail, converted, signature }) => ({
     status: status === 'published' ? 'imported' as const : status,
+    kind: 'dataset' in detail ? 'dataset' as const : 'model' as const,
     name: detail.name,
     version: detail.version,
     digest: detail.digest,
@@ -102,14 +108,21 @@ function report (
     signature: signature?.state ?? 'unsigned'
   }))
   print({ dryRun, versions: rows }, () => rows.map((row) => {
-    const remark = row.converted ? ' (a new manifest: the artifact did not say how it is served)' : ''
+    const done = row.kind === 'dataset' ? 'read' : 'served'
+    const remark = row.converted ? ` (a new manifest: the artifact did not say how it is ${done})` : ''
     return `${dryRun ? 'would be ' : ''}${row.status} ${nameOf(row)} ${row.digest}${remark}`
   }).join('\n'))
 }
 
 function warnOf (results: readonly IngestResult[], { warn }: RegistryCommandsContext): void {
-  for (const { detail, signature, signaturesLeft = 0 } of results) {
+  for (const { detail, signature, signaturesLeft = 0, datasetsLeft = 0 } of results) {
+    if (datasetsLeft > 0) warn(`${nameOf(detail)}: ${describeDatasetsLeft(datasetsLeft)}`)
     if (signature?.state === 'invalid') warn(`${nameOf(detail)} is ${describeReport(signature)}`)
     if (signaturesLeft > 0) warn(`${nameOf(detail)} has a new manifest, so ${signaturesLeft} signatures of the old one were left`)
   }
+}
+
+/** What is said of datasets that came with a model of another tool. */
+export function describeDatasetsLeft (count: number): string {
+  return `${countOf(count, 'layer')} of datasets left out; --kind dataset with a --name of its own makes a dataset of what is there`
 }

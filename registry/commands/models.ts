@@ -6,6 +6,7 @@ import { describeReport, type SignatureReport } from '../signing/report.js'
 import { formatTable } from '../table.js'
 import type { ModelSummary, VersionDetail } from '../versions.js'
 import { dataDirOf, withCatalogue, withRegistry, type RegistryCommandsContext } from './context.js'
+import { describeDataset } from './describe-dataset.js'
 import { parseLimit, showModel, type ShowModelFlags } from './show-model.js'
 import { nameOf, shortDigest, sizeOf, timeOf } from './words.js'
 
@@ -49,7 +50,6 @@ export function addShow (program: Command, context: RegistryCommandsContext): vo
       await withRegistry(open, async (registry) => {
         const { name, version } = registry.resolve(reference)
         if (registry.kind(name) === 'dataset') {
-          const { describeDataset } = await import('./dataset.js')
           const detail = registry.showDataset(name, version)
           const signature = await registry.signing.report(detail.digest)
           return print({ ...detail, signature }, () => describeDataset(detail, signature))

@@ -1,4 +1,5 @@
 import { Option, type Command } from 'commander'
+import { KINDS, type Kind } from '../datasets/words.js'
 import type { RemoteReference } from '../distribution/remote-reference.js'
 import type { IngestResult } from '../ingestion.js'
 import { CHAMPION } from '../names.js'
@@ -6,8 +7,10 @@ import type { Registry } from '../registry.js'
 import type { Serving } from '../serving.js'
 import { TASKS } from '../serving/words.js'
 import { SIGNATURE_POLICIES, stricter, type SignaturePolicy } from '../signing/policies.js'
-import { describeReport, UNSIGNED } from '../signing/report.js'
+import { describeReport, UNSIGNED, type SignatureReport } from '../signing/report.js'
 import { withRegistry, type RegistryCommandsContext } from './context.js'
+import { describeDataset } from './describe-dataset.js'
+import { describeDatasetsLeft } from './import.js'
 import { describeVersion } from './models.js'
 import { forceOption, refuseBareForce } from './force.js'
 import { createProgress } from './progress.js'
@@ -18,6 +21,7 @@ interface PullFlags extends RemoteFlags {
   readonly name?: string
   readonly version?: string
   readonly alias?: string
+  readonly kind?: Kind
   readonly task?: Serving['task']
   readonly reason?: string
   readonly signaturePolicy?: SignaturePolicy
@@ -36,6 +40,7 @@ export function addPull (program: Command, context: RegistryCommandsContext): vo
     .option('--version <version>', 'version here (default: what the artifact says)')
     .option('--alias <alias>', 'alias to point to the version; champion only when it loads and passes its golden examples')
     .addOption(forceOption())
+    .addOption(new Option('--kind <kind>', 'what is wanted of an artifact that has a model and datasets').choices(KINDS))
     .addOption(new Option('--task <task>', 'what the model does, for an artifact that does not say').choices(TASKS))
     .option('--reason <text>', 'why, for the audit trail')
     .addOption(new Option('--signature-policy <policy>', 'refuse, or warn of, a version without a valid signature')
@@ -65,7 +70,7 @@ async function ingestFrom (
   reference: RemoteReference, flags: PullFlags,
   { registry, context, json }: { registry: Registry, context: RegistryCommandsContext, json: boolean }
 ): Promise<IngestResult> {
-  const { alias, parallel, name, version, task, signaturePolicy } = flags
+  const { alias, parallel, name, version, kind, task, signaturePolicy } = flags
   const { force: isForced = false, dryRun = false, quiet = false } = flags
   const { remoteReader, resolveRemote } = await import('../distribution/remote-reader.js')
   const actor = context.actor()
@@ -82,6 +87,8 @@ async function ingestFrom (
       progress: createProgress({ quiet, json }),
       ...name === undefined ? {} : { name },
       ...version === undefined ? {} : { version },
+      datasetReader: context.datasetReader,
+      ...kind === undefined ? {} : { kind },
       ...task === undefined ? {} : { task },
       ...signaturePolicy === undefined ? {} : { signaturePolicy },
       ...parallel === undefined ? {} : { parallel: Math.max(1, parallel) }
@@ -90,7 +97,7 @@ async function ingestFrom (
     const { detail } = result
     const wanted = { name: detail.name, version: detail.version, alias, reason, actor, isForced }
     await registry.moveAlias(wanted, context.prove)
-    return { ...result, detail: registry.show(detail.name, detail.version) }
+    return { ...result, detail: registry.showEither(detail.name, detail.version) }
   } finally {
     client.close()
   }
@@ -99,13 +106,18 @@ async function ingestFrom (
 function report (
   source: string, result: IngestResult, { dryRun = false }: PullFlags, { print, warn }: RegistryCommandsContext
 ): void {
-  const { status, detail, signature = UNSIGNED, converted, signaturesLeft = 0 } = result
+  const { status, detail, signature = UNSIGNED, converted, signaturesLeft = 0, datasetsLeft = 0 } = result
   const said = status === 'unchanged' ? 'is here already:' : dryRun ? 'would be pulled:' : 'pulled'
   print({ status, dryRun, source, ...detail, signature, converted }, () =>
-    `${said} ${nameOf(detail)}\n${describeVersion(detail, signature)}`)
-  if (converted) warn(`${source} does not say how it is served, so it was made anew: its digest here is another one`)
+    `${said} ${nameOf(detail)}\n${describe(detail, signature)}`)
+  if (converted) warn(`${source} does not say how it is ${'dataset' in detail ? 'read' : 'served'}, so it was made anew: its digest here is another one`)
   if (signaturesLeft > 0) warn('its signatures were left, as they are about other bytes')
-  if (!dryRun && !detail.aliases.includes(CHAMPION) && status === 'published') {
+  if (datasetsLeft > 0) warn(describeDatasetsLeft(datasetsLeft))
+  if (!dryRun && !('dataset' in detail) && !detail.aliases.includes(CHAMPION) && status === 'published') {
     warn(`${nameOf(detail)} is not the champion; alias set ${detail.name} champion ${detail.version} makes it that`)
   }
+}
+
+function describe (detail: IngestResult['detail'], signature: SignatureReport): string {
+  return 'dataset' in detail ? describeDataset(detail, signature) : describeVersion(detail, signature)
 }

@@ -22,7 +22,7 @@ interface PushFlags extends RemoteFlags {
 export function addPush (program: Command, { open, print, signal }: RegistryCommandsContext): void {
   addRemoteOptions(program.command('push'))
     .description('send a version and its signatures to another registry')
-    .argument('<reference>', 'name:version, name@alias, or name for its champion')
+    .argument('<reference>', 'name:version, name@alias, or name for its champion (of a dataset: its newest version)')
     .argument('[target]', 'host[:port]/repository[:tag], or a place ending with / to put the name behind; default: GAUNTLET_REMOTE')
     .option('--tag <tag>', 'a further tag for it; may be given again', (tag: string, tags: readonly string[] = []) => [...tags, tag])
     .option('--aliases', 'also tag it with the aliases that point to it')
@@ -35,7 +35,7 @@ export function addPush (program: Command, { open, print, signal }: RegistryComm
       const { push } = await import('../distribution/push.js')
       await withRegistry(open, async (registry) => {
         const { name, version } = registry.resolve(reference)
-        const { digest, aliases } = registry.show(name, version)
+        const { digest, aliases } = registry.showEither(name, version)
         const wanted = [...flags.tag ?? [], ...flags.aliases === true ? aliases : []]
         const { place, tags } = await placeOf({ name, version, target, wanted })
         const { mountFrom = null, chunkSize, parallel, dryRun = false, quiet = false } = flags

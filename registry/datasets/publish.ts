@@ -25,6 +25,8 @@ export const DATASET_LIMITS: DatasetLimits = {
 
 export interface DatasetRequest extends RecordRequest, Pick<SourceSelection, 'exclude'> {
   readonly path: string
+  /** What the source is called in messages; its path unless told. */
+  readonly label?: string
   readonly provenance?: Provenance
   /** What is stated beside the folder's own dataset.json, the strongest first. */
   readonly statements?: readonly DatasetStatement[]
@@ -70,16 +72,16 @@ async function publishHolding (
   context: PublishContext, request: DatasetRequest, reader: DatasetReader, hold: Hold
 ): Promise<DatasetResult> {
   const { database, signing, layout } = context
-  const { path, name, version, sourceDateEpoch, provenance } = request
+  const { path, label = path, name, version, sourceDateEpoch, provenance } = request
   refuseRequest(context, request)
   const step = request.onStep ?? (() => {})
-  const { files, omitted } = await scanFiles(path, context.limits, request)
+  const { files, omitted } = await scanFiles(path, context.limits, request, label)
   const { files: kept, signature: source } = partSignature(files)
   if (source === null && request.isDryRun !== true) refuseBare(context, request)
   step('scanned')
   const { plan, stored, rehearsed } = await context.temporary.use(async (stage) => {
     const folder = join(stage, 'files')
-    const layers = await copyFiles(kept, folder, path)
+    const layers = await copyFiles(kept, folder, label)
     step('copied')
     const plan = { ...await planDataset({ folder, files: kept }, request, reader), omitted }
     step('inspected')
@@ -131,20 +133,21 @@ function refuseBare ({ database, signing }: PublishContext, request: DatasetRequ
 async function planDataset (
   { folder, files }: { folder: string, files: readonly SourceFile[] }, request: DatasetRequest, reader: DatasetReader
 ): Promise<Omit<DatasetPlan, 'omitted'>> {
+  const { label = request.path } = request
   const own = files.some(({ path }) => path === DATASET_FILE)
     ? [{ origin: DATASET_FILE, choice: parseDatasetDraft(await readFile(join(folder, DATASET_FILE), 'utf8')) }]
     : []
   const statements = [...request.statements ?? [], ...own]
   const statedFormat = statements.find(({ choice }) => choice.format !== undefined)
-  const rows = rowFiles(files.map(({ path }) => path), statedFormat?.choice.format, request.path)
+  const rows = rowFiles(files.map(({ path }) => path), statedFormat?.choice.format, label)
   const header = statements.find(({ choice }) => choice.header !== undefined)?.choice.header
   const limits = { ...DATASET_LIMITS, ...request.limits }
   const source = { directory: folder, ...rows, limits, ...header === undefined ? {} : { header } }
-  const inspection = await read(request.path, async () => await reader.inspect(source))
+  const inspection = await read(label, async () => await reader.inspect(source))
   const role = chooseRole(statements, rows.format)
   const chosen = chooseFields(statements, inspection.columns, rows.format)
   const rules = rulesOf(role.value, chosen, inspection.columns)
-  if (rules !== null) await read(request.path, async () => await reader.check(source, rules))
+  if (rules !== null) await read(label, async () => await reader.check(source, rules))
   const { format } = rows
   const document = { role: role.value, format, fields: chosen.fields, ...header === undefined ? {} : { header } }
   const dataset = completeDataset(document, inspection)

@@ -45,7 +45,7 @@ export function passphraseFrom (name: string | undefined): string | undefined {
 function addSign (program: Command, { open, actor, print, warn }: RegistryCommandsContext): void {
   program.command('sign')
     .description('sign every file of a version, or keep a signature that was made elsewhere')
-    .argument('<reference>', 'name:version, name@alias or name (its champion)')
+    .argument('<reference>', 'name:version, name@alias or name (its champion; of a dataset its newest version)')
     .option('--key <file>', 'private key, PKCS#8 PEM')
     .addOption(new Option('--bundle <file>', 'signature made elsewhere, an OpenSSF Model Signing bundle').conflicts('key'))
     .addOption(passphraseOption())
@@ -56,7 +56,7 @@ function addSign (program: Command, { open, actor, print, warn }: RegistryComman
       if (key === undefined && bundle === undefined) command.error('error: one of --key and --bundle is needed')
       await withRegistry(open, async (registry) => {
         const { name, version } = registry.resolve(reference)
-        const { digest } = registry.show(name, version)
+        const { digest } = registry.showEither(name, version)
         const request = { name, version, digest, actor: actor(), reason }
         const result = key === undefined
           ? await registry.signing.attach(request, await readBundle(bundle ?? ''))

@@ -164,7 +164,7 @@ describe('an artifact of another tool', () => {
 
     const { converted, detail } = await importFrom(registry, kit)
 
-    expect({ converted, name: detail.name, version: detail.version, modelFile: detail.serving.modelFile })
+    expect({ converted, name: detail.name, version: detail.version, modelFile: registry.show('kit', '2.0').serving.modelFile })
       .toEqual({ converted: true, name: 'kit', version: '2.0', modelFile: 'net.onnx' })
     const { directory } = await registry.materialise('kit', '2.0')
     expect(readdirSync(directory).sort()).toEqual(['docs', 'net.onnx', 'serving.json', 'vocab.txt'])
