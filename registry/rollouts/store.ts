@@ -6,8 +6,9 @@ import { RegistryError } from '../errors.js'
 import { CHAMPION, quote } from '../names.js'
 import { rolloutHistory, rollouts, rolloutVerdicts } from '../schema.js'
 import { requireVersion } from '../versions.js'
-import { isFinal, next, type RolloutEvent } from './machine.js'
+import type { RolloutEvent } from './machine.js'
 import type { RolloutHistoryEntry, RolloutPatch, RolloutRow, RolloutVerdict } from './rollout.js'
+import { after, beginning } from './transition.js'
 
 const VERDICTS_DEFAULT = 100
 
@@ -70,25 +71,7 @@ export class RolloutStore {
         throw new RegistryError('ROLLOUT_OPEN', `model ${quote(model)} has the open rollout ${open.id}; end it first`)
       }
       const id = newId()
-      connection.insert(rollouts).values({
-        id,
-        model,
-        champion,
-        challenger,
-        state: 'pending',
-        step: 0,
-        weightBps: 0,
-        salt,
-        hashing: 'murmur3-10k',
-        epoch: 0,
-        spec,
-        reason,
-        stage: 0,
-        pausedUntil: null,
-        details: {},
-        createdAt: at,
-        updatedAt: at
-      }).run()
+      connection.insert(rollouts).values(beginning({ id, model, champion, challenger, spec, salt, reason }, at)).run()
       audit.append({
         at, actor, action: 'rollout.create', subject: id, reason, details: { model, champion, challenger }
       }, connection)
@@ -130,19 +113,7 @@ export class RolloutStore {
       const at = now()
       const before = requireRollout(connection, id)
       if (before.epoch !== epoch) throw stale(before, epoch)
-      const state = next(before.state, event)
-      const after = {
-        ...before,
-        ...(state === 'paused' ? {} : { pausedUntil: null }),
-        ...patch,
-        ...(state === 'rolled-back' || state === 'failed' ? { weightBps: 0 } : {}),
-        state,
-        reason,
-        epoch: epoch + 1,
-        updatedAt: at,
-        endedAt: isFinal(state) ? at : null
-      }
-      this.#write(connection, { before, after, event, actor })
+      this.#write(connection, { before, after: after(before, event, { reason, at, patch }), event, actor })
       if (event === 'complete') {
         const { model, champion, challenger } = before
         aliases.move(connection, { model, alias: CHAMPION, version: challenger, expected: champion, actor, reason, at })

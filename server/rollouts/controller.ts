@@ -1,9 +1,9 @@
 import type { Verdict } from '../../evaluators/verdict.js'
-import type { Registry } from '../../registry/registry.js'
 import { RegistryError } from '../../registry/errors.js'
 import { isFinal, next, type RolloutEvent } from '../../registry/rollouts/machine.js'
 import type { RolloutRow } from '../../registry/rollouts/rollout.js'
-import type { ApplyOptions } from '../../registry/rollouts/store.js'
+import type { ApplyOptions, RolloutStore } from '../../registry/rollouts/store.js'
+import type { VersionDetail } from '../../registry/versions.js'
 import { compareSignatures } from '../../registry/serving/compare.js'
 import type { Fleet } from '../fleet.js'
 import type { Outcome } from '../inference.js'
@@ -18,10 +18,18 @@ import { type Details, NO_VERDICT, OpenTrial, type PauseKind } from './trial.js'
 /** Who acts by hand, and why. */
 export interface Hand { readonly actor: string, readonly reason: string }
 
+/** Where rollouts are kept. */
+export type RolloutStorage = Pick<RolloutStore,
+  'create' | 'open' | 'list' | 'latest' | 'get' | 'apply' | 'complete' | 'revert' | 'saveVerdict' | 'verdicts'>
+
 export interface ControllerOptions {
-  readonly registry: Registry
-  readonly fleet: Fleet
-  readonly traffic: TrafficLog
+  readonly registry: {
+    readonly show: (model: string, version: string) => Pick<VersionDetail, 'serving'>
+    readonly alias: (model: string, alias: string) => string | null
+    readonly rollouts: RolloutStorage
+  }
+  readonly fleet: Pick<Fleet, 'load' | 'setTrial' | 'setConversation' | 'sync' | 'force' | 'release'>
+  readonly traffic: Pick<TrafficLog, 'record' | 'recordMirrored' | 'replay'>
   readonly pins: Pick<PinKeeper, 'drop'>
   readonly now: () => number
   /** A random 64-bit salt in hex, new for each rollout, so that not always the same sessions try things out. */

@@ -150,7 +150,7 @@ export class OpenTrial {
   }
 
   /** Stores the last verdict with its evidence: when it says something else than the one before, or was acted on. */
-  save (store: RolloutStore, at: number, isActedOn: boolean): void {
+  save (store: Pick<RolloutStore, 'saveVerdict'>, at: number, isActedOn: boolean): void {
     if (this.plan.analysis === null || this.verdict === NO_VERDICT) return
     const { decision, metrics } = this.verdict
     const digest = [this.row.stage, decision, ...metrics.map((metric) => metric.outcome)].join()
