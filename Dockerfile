@@ -10,6 +10,7 @@ COPY models models
 COPY registry registry
 COPY server server
 COPY scripts/build.ts scripts/build.ts
+COPY scripts/support/join-packages.ts scripts/support/join-packages.ts
 RUN npm run build && npm prune --omit=dev --ignore-scripts
 
 # Run stage: no compiler, no sources, not root; only /data and /tmp are written to.

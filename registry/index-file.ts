@@ -1,19 +1,22 @@
 import { withLock } from './database.js'
 import { deriveIndex } from './layout-index.js'
+import { IndexStamp } from './index-stamp.js'
 import type { Parts } from './open-parts.js'
 
 const INDEX_LOCK_TIMEOUT_MS = 5_000
 
-type IndexFileContext = Pick<Parts, 'database' | 'layout' | 'temporary' | 'lock'> & {
+type IndexFileContext = Pick<Parts, 'dataDir' | 'database' | 'layout' | 'temporary' | 'lock'> & {
   readonly warn: (message: string) => void
 }
 
 /** index.json, which is derived from the database, and from itself where that knows more. */
 export class IndexFile {
   readonly #context: IndexFileContext
+  readonly #stamp: IndexStamp
 
   constructor (context: IndexFileContext) {
     this.#context = context
+    this.#stamp = new IndexStamp(context.dataDir, context.layout.indexPath, context.database)
   }
 
   /** Writes it, after `amend` has changed what it knows. @throws RegistryError REGISTRY_BUSY */
@@ -26,9 +29,9 @@ export class IndexFile {
     this.#despiteFaults(() => this.amend())
   }
 
-  /** As `refresh`, for a caller that has the lock. */
+  /** As `refresh`, for a caller that has the lock. Nothing is compared when nothing has changed since the last time. */
   refreshLocked (): void {
-    this.#despiteFaults(() => this.#write())
+    this.#despiteFaults(() => { if (!this.#stamp.isCurrent()) this.#write() })
   }
 
   #despiteFaults (write: () => void): void {
@@ -45,7 +48,16 @@ export class IndexFile {
     const { database, layout, temporary } = this.#context
     const present = layout.readIndex()
     const text = deriveIndex(database, amend(present))
-    if (text === present) return
-    temporary.useSync((directory) => layout.writeIndex(text, directory))
+    if (text !== present) temporary.useSync((directory) => layout.writeIndex(text, directory))
+    this.#writeStamp()
+  }
+
+  #writeStamp (): void {
+    if (this.#stamp.isCurrent()) return
+    try {
+      this.#context.temporary.useSync((directory) => this.#stamp.write(directory))
+    } catch {
+      // the next opening compares again
+    }
   }
 }

@@ -91,14 +91,14 @@ export class Layout {
 
   /** index.json as it is; null when it is absent. */
   readIndex (): string | null {
-    return existsSync(this.#indexPath) ? readFileSync(this.#indexPath, 'utf8') : null
+    return existsSync(this.indexPath) ? readFileSync(this.indexPath, 'utf8') : null
   }
 
   writeIndex (text: string, temporaryDirectory: string): void {
-    replaceFile(this.#indexPath, text, temporaryDirectory)
+    replaceFile(this.indexPath, text, temporaryDirectory)
   }
 
-  get #indexPath (): string {
+  get indexPath (): string {
     return join(this.root, 'index.json')
   }
 }

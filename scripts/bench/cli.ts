@@ -28,7 +28,7 @@ function main (): void {
     fill(dataDir, Number(options.versions))
     const node = median(['-e', '0'])
     process.stdout.write(`${options.versions} versions, median of ${options.rounds} rounds; node alone ${node.toFixed(0)} ms\n`)
-    for (const words of [['--help'], ['models'], ['models', '--json'], ['show', 'busy'], ['show', 'busy', '--json']]) {
+    for (const words of [['--help'], ['models'], ['models', '--json'], ['show', 'busy'], ['show', 'busy', '--json'], ['alias', 'list', 'busy']]) {
       const took = median([MAIN, ...words, '--data-dir', dataDir])
       process.stdout.write(`${words.join(' ').padEnd(18)} ${took.toFixed(0)} ms, ${(took - node).toFixed(0)} ms more than node alone\n`)
     }
