@@ -17,7 +17,7 @@ import { addPowerCommand } from './commands/power.js'
 import { addRolloutCommands } from './commands/rollout.js'
 import { addScoreCommand } from './commands/score.js'
 import { addServeCommand } from './commands/serve.js'
-import { lazyDatasetReader } from './dataset-reads.js'
+import { lazyDatasetReader, lazyReadBaseline } from './dataset-reads.js'
 import { GatewayError, STATUS } from './errors.js'
 import { MODEL_RUNS } from './model-runs.js'
 import { SpecError } from './rollouts/spec-error.js'
@@ -88,6 +88,7 @@ function buildProgram (signal: AbortSignal): Command {
     },
     ...MODEL_RUNS,
     datasetReader: lazyDatasetReader(signal),
+    readBaseline: lazyReadBaseline(signal),
     actor,
     print,
     warn,

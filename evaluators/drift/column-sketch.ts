@@ -16,6 +16,8 @@ export interface NumericSketch {
   readonly values: readonly (readonly [number, number])[] | null
   /** A uniform sample without replacement of at most 5,000 values: all of them while there are no more. */
   readonly sample: readonly number[]
+  /** The sample is not drawn: it holds evenly spaced quantiles of all `n` values, ascending. */
+  readonly isQuantiles?: true
 }
 
 /** Counts of a categorical column, by falling count; categories beyond the bound are counted together as `other`. */

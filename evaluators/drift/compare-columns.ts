@@ -8,7 +8,7 @@ import type { Comparison, Finding } from './comparison.js'
 import { classifyDomains } from './domain-classifier.js'
 import type { ColumnKind, DriftMeasure } from './drift-result.js'
 import { requireVectors } from './embeddings.js'
-import { kolmogorovSmirnovAscending } from './kolmogorov-smirnov.js'
+import { kolmogorovSmirnovAscending, kolmogorovSmirnovOfQuantiles } from './kolmogorov-smirnov.js'
 import { maximumMeanDiscrepancy } from './maximum-mean-discrepancy.js'
 import { distinctCounts } from './numeric-sketch.js'
 import { countsBetween, quantileEdges, stabilityOfCounts } from './population-stability.js'
@@ -37,6 +37,8 @@ interface Numbers {
   readonly deviation: number
   readonly distinct: readonly (readonly [number, number])[] | null
   readonly bins: Pick<NumericSketch, 'edges' | 'counts'> | null
+  /** `ascending` are evenly spaced quantiles of the n values. */
+  readonly isQuantiles: boolean
 }
 
 /**
@@ -148,10 +150,12 @@ function compareEmbeddings (pair: ColumnPair, q: number, random: Random): Compar
  * Numbers with at most 20 different values in the reference are compared as categories, others by their distribution.
  */
 function numericComparison (pair: ColumnPair, measure: DriftMeasure, known: Numbers, current: Numbers): Comparison {
-  const n = known.distinct === null ? known.ascending.length : known.n
+  const n = known.distinct === null && !known.isQuantiles ? known.ascending.length : known.n
   return comparison(pair, measure, n, current.ascending.length, () => {
     if (known.distinct !== null) return compareDistinct(known.distinct, current.ascending)
-    const { p, method } = kolmogorovSmirnovAscending(known.ascending, current.ascending)
+    const { p, method } = known.isQuantiles
+      ? kolmogorovSmirnovOfQuantiles(known.ascending, known.n, current.ascending)
+      : kolmogorovSmirnovAscending(known.ascending, current.ascending)
     const distance = wasserstein1Ascending(known.ascending, current.ascending)
     const edges = known.bins?.edges ?? quantileEdges(known.ascending, 10)
     const counts = known.bins?.counts ?? countsBetween(edges, known.ascending)
@@ -188,8 +192,9 @@ function comparison (
 
 function numbersOf (values: Float64Array): Numbers {
   const ascending = sortAscending(values.slice())
-  const deviation = meanAndDeviation(ascending).deviation
-  return { ascending, n: ascending.length, deviation, distinct: distinctCounts(ascending), bins: null }
+  const { deviation } = meanAndDeviation(ascending)
+  const distinct = distinctCounts(ascending)
+  return { ascending, n: ascending.length, deviation, distinct, bins: null, isQuantiles: false }
 }
 
 function numbersOfSketch (sketch: NumericSketch): Numbers {
@@ -198,7 +203,8 @@ function numbersOfSketch (sketch: NumericSketch): Numbers {
     n: sketch.n,
     deviation: sketch.n === 0 ? 0 : Math.sqrt(sketch.m2! / sketch.n),
     distinct: sketch.values,
-    bins: sketch
+    bins: sketch,
+    isQuantiles: sketch.isQuantiles === true
   }
 }
 

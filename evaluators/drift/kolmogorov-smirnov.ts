@@ -38,6 +38,23 @@ export function kolmogorovSmirnovAscending (x: Float64Array, y: Float64Array): K
   return { statistic, p: kolmogorovSmirnovStephensP(statistic, n, m), method: 'stephens' }
 }
 
+/**
+ * {@link kolmogorovSmirnovAscending} where of the first sample only evenly spaced quantiles are known. p is that of as
+ * many values as there were, but of at most a quarter of the square of the number of quantiles: beyond that they tell
+ * less than chance would. O(quantiles + m).
+ *
+ * @param quantiles ascending, at least one
+ * @param count how many values they stand for, whole, >= 1
+ */
+export function kolmogorovSmirnovOfQuantiles (
+  quantiles: Float64Array, count: number, y: Float64Array
+): KolmogorovSmirnov {
+  const [n, m] = [quantiles.length, y.length]
+  const statistic = largestDistance(quantiles, y) / (n * m)
+  const known = Math.max(1, Math.min(count, Math.floor(n * n / 4)))
+  return { statistic, p: kolmogorovSmirnovStephensP(statistic, known, m), method: 'stephens' }
+}
+
 /** n·m·D of ascending samples: the distance after every different value, ties of both samples taken together. */
 function largestDistance (x: Float64Array, y: Float64Array): number {
   const [n, m] = [x.length, y.length]

@@ -1,4 +1,5 @@
 import type { Random } from '../statistics/random.js'
+import { poolRareValues, quantilesOf, type Aggregation } from './aggregate.js'
 import { meanAndDeviation } from './ascending.js'
 import type { NumericSketch } from './column-sketch.js'
 import { CATEGORIES_UP_TO } from './infer-columns.js'
@@ -19,15 +20,19 @@ const BINS = 10
  * @param missing how many cells held no value
  * @param random draws the sample when there are more than 5,000 values
  * @param edges interior edges of the bins, ascending; default: the deciles of the values
+ * @param aggregate when given, quantiles are kept instead of a sample, and rare numbers are pooled
  */
 export function sketchNumbers (
-  values: Float64Array, missing: number, random: Random, edges?: readonly number[]
+  values: Float64Array, missing: number, random: Random, edges?: readonly number[], aggregate?: Aggregation
 ): NumericSketch {
   if (values.length === 0) return emptySketch(missing, edges ?? [])
   const ascending = sortAscending(values.slice())
   const { mean, m2 } = meanAndDeviation(values)
   const usedEdges = edges ?? quantileEdges(ascending, BINS)
-  const sample = samplePlaces(values.length, SAMPLE_MAX, random).map((i) => values[i]!)
+  const distinct = distinctCounts(ascending)
+  const kept = aggregate === undefined
+    ? { values: distinct, sample: samplePlaces(values.length, SAMPLE_MAX, random).map((i) => values[i]!) }
+    : aggregated(ascending, distinct, aggregate)
   return {
     kind: 'numeric',
     n: values.length,
@@ -38,9 +43,16 @@ export function sketchNumbers (
     max: ascending[ascending.length - 1]!,
     edges: usedEdges,
     counts: countsBetween(usedEdges, ascending),
-    values: distinctCounts(ascending),
-    sample
+    ...kept
   }
+}
+
+function aggregated (
+  ascending: Float64Array, distinct: NumericSketch['values'], { rowsMin, quantilesMax }: Aggregation
+): Pick<NumericSketch, 'values' | 'sample' | 'isQuantiles'> {
+  const wanted = Math.max(1, Math.min(quantilesMax, Math.floor(ascending.length / rowsMin)))
+  const values = distinct === null ? null : poolRareValues(distinct, rowsMin)
+  return { values, sample: quantilesOf(ascending, wanted), isQuantiles: true }
 }
 
 /**

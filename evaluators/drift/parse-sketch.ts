@@ -46,6 +46,10 @@ function parseNumeric (path: string, json: unknown): NumericSketch {
     ascending(`${path}.values`, values.map(([value]) => value))
     if (sum(values) !== n) refuse(`${path}.values`, `counts that add up to ${n}`, sum(values))
   }
+  const isQuantiles = fields['isQuantiles'] === true
+  if (isQuantiles && sample.some((value, i) => i > 0 && value < sample[i - 1]!)) {
+    refuse(`${path}.sample`, 'quantiles that do not fall', sample)
+  }
   return {
     kind: 'numeric',
     n,
@@ -57,7 +61,8 @@ function parseNumeric (path: string, json: unknown): NumericSketch {
     edges,
     counts,
     values,
-    sample
+    sample,
+    ...isQuantiles ? { isQuantiles } : {}
   }
 }
 

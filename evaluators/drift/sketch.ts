@@ -1,5 +1,6 @@
 import { EvaluatorError, requireChoice, requireList } from '../errors.js'
 import type { Random } from '../statistics/random.js'
+import type { Aggregation } from './aggregate.js'
 import { readCategories, readNumbers, readTexts, readVectors } from './cells.js'
 import type { CategoricalSketch, ColumnSketch, EmbeddingSketch, TextSketch } from './column-sketch.js'
 import { COLUMN_KINDS, type ColumnKind, type Columns, type Table } from './drift-result.js'
@@ -27,6 +28,8 @@ export interface SketchOptions {
   readonly keepTexts?: boolean
   /** Bins of a numeric column, to share them between parts that are to be merged exactly; ascending. */
   readonly edges?: readonly number[]
+  /** Keeps quantiles, frequent categories and words only; default: samples, and everything up to the bounds. */
+  readonly aggregate?: Aggregation
   /** Words of a text column, to share them between parts; default: the words of every second text. */
   readonly vocabulary?: readonly string[]
 }
@@ -50,11 +53,11 @@ export function sketchColumn (
   switch (kind) {
     case 'numeric': {
       const { values, missing } = readNumbers(argument, column)
-      return sketchNumbers(values, missing, options.random, options.edges)
+      return sketchNumbers(values, missing, options.random, options.edges, options.aggregate)
     }
     case 'categorical': {
       const { values, missing } = readCategories(argument, column)
-      return keepCategories(values, missing)
+      return keepCategories(values, missing, 0, options.aggregate?.rowsMin)
     }
     case 'text': {
       const { values, missing } = readTexts(argument, column)
@@ -99,19 +102,25 @@ export function missingColumn (side: string, name: string): never {
   throw new EvaluatorError('MALFORMED', `${side}.${name}`, `missing column ${JSON.stringify(name)}`)
 }
 
-/** The most frequent categories by falling count (of equals by name), the rest together. O(categories log). */
-export function keepCategories (counts: ReadonlyMap<string, number>, missing: number, other = 0): CategoricalSketch {
+/**
+ * The most frequent categories by falling count (of equals by name), those of fewer than `rowsMin` values and the rest
+ * together. O(categories log).
+ */
+export function keepCategories (
+  counts: ReadonlyMap<string, number>, missing: number, other = 0, rowsMin = 1
+): CategoricalSketch {
   const byCount = [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))
-  const kept = byCount.slice(0, SKETCH_BOUNDS.categories)
+  const kept = byCount.slice(0, SKETCH_BOUNDS.categories).filter(([, count]) => count >= rowsMin)
   const n = byCount.reduce((sum, [, count]) => sum + count, other)
   return { kind: 'categorical', n, missing, counts: kept, other: n - kept.reduce((sum, [, count]) => sum + count, 0) }
 }
 
 function sketchTexts (texts: readonly string[], missing: number, options: SketchOptions): TextSketch {
-  const { random, keepTexts = false } = options
-  const described = describeTexts(texts, random)
+  const { random, keepTexts = false, aggregate } = options
+  const described = describeTexts(texts, random, aggregate)
+  const { vocabularyMax = SKETCH_BOUNDS.vocabulary, rowsMin = 1 } = aggregate ?? {}
   const vocabulary = options.vocabulary ??
-    buildVocabulary(texts.filter((_, i) => i % 2 === 0), SKETCH_BOUNDS.vocabulary)
+    buildVocabulary(texts.filter((_, i) => i % 2 === 0), vocabularyMax, rowsMin)
   const heldOut = options.vocabulary === undefined ? texts.filter((_, i) => i % 2 === 1) : texts
   return {
     kind: 'text',
@@ -119,38 +128,38 @@ function sketchTexts (texts: readonly string[], missing: number, options: Sketch
     missing,
     ...described,
     vocabulary,
-    outOfVocabulary: sketchOutOfVocabulary(heldOut, new Set(vocabulary), random),
+    outOfVocabulary: sketchOutOfVocabulary(heldOut, new Set(vocabulary), random, aggregate),
     texts: keepTexts ? samplePlaces(texts.length, SKETCH_BOUNDS.texts, random).map((i) => texts[i]!) : null
   }
 }
 
 /** The descriptors of texts, each as a column; a text without any character has no shares. O(characters). */
 export function describeTexts (
-  texts: readonly string[], random: Random
+  texts: readonly string[], random: Random, aggregate?: Aggregation
 ): Pick<TextSketch, 'length' | 'digits' | 'punctuation' | 'upperCase' | 'script'> {
   const described = texts.map(describeText)
   const scripts = new Map<string, number>()
   for (const { script } of described) scripts.set(script, (scripts.get(script) ?? 0) + 1)
   const sketchOf = (values: readonly (number | null)[]): TextSketch['length'] => {
     const { values: present, missing } = readNumbers('descriptor', values)
-    return sketchNumbers(present, missing, random)
+    return sketchNumbers(present, missing, random, undefined, aggregate)
   }
   return {
     length: sketchOf(described.map(({ length }) => length)),
     digits: sketchOf(described.map(({ digits }) => digits)),
     punctuation: sketchOf(described.map(({ punctuation }) => punctuation)),
     upperCase: sketchOf(described.map(({ upperCase }) => upperCase)),
-    script: keepCategories(scripts, 0)
+    script: keepCategories(scripts, 0, 0, aggregate?.rowsMin)
   }
 }
 
 /** The rates of words outside a vocabulary, as a column; a text without a word has none. O(characters). */
 export function sketchOutOfVocabulary (
-  texts: readonly string[], vocabulary: ReadonlySet<string>, random: Random
+  texts: readonly string[], vocabulary: ReadonlySet<string>, random: Random, aggregate?: Aggregation
 ): TextSketch['outOfVocabulary'] {
   const rates = texts.map((text) => outOfVocabularyRate(text, vocabulary))
   const { values, missing } = readNumbers('rates', rates)
-  return sketchNumbers(values, missing, random)
+  return sketchNumbers(values, missing, random, undefined, aggregate)
 }
 
 function sketchVectors (vectors: readonly ArrayLike<number>[], missing: number, random: Random): EmbeddingSketch {

@@ -69,18 +69,20 @@ export function wordsOf (text: string): string[] {
 }
 
 /**
- * The `sizeMax` words that most of the texts contain (of equals the first in code-unit order), ascending.
+ * The `sizeMax` words that most of the texts contain (of equals the first in code-unit order), ascending; none that
+ * fewer than `textsMin` texts contain.
  * O(characters + distinct words · log).
  * @throws EvaluatorError MALFORMED for what is not text, OUT_OF_RANGE for a size below 0
  */
-export function buildVocabulary (texts: readonly string[], sizeMax: number): string[] {
+export function buildVocabulary (texts: readonly string[], sizeMax: number, textsMin = 1): string[] {
   requireTexts('texts', texts)
   requireBetween('sizeMax', sizeMax, 0, Number.MAX_SAFE_INTEGER)
   const counts = new Map<string, number>()
   for (const text of texts) {
     for (const word of new Set(wordsOf(text))) counts.set(word, (counts.get(word) ?? 0) + 1)
   }
-  const byCount = [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))
+  const byCount = [...counts].filter(([, count]) => count >= textsMin)
+    .sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))
   return byCount.slice(0, sizeMax).map(([word]) => word).sort()
 }
 

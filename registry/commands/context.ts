@@ -4,12 +4,14 @@ import type { Inspect } from '../inspection.js'
 import type { Catalogue } from '../catalogue.js'
 import type { Registry } from '../registry.js'
 import type { ParseRequest, Prove, RunModel } from '../running.js'
+import type { ReadBaseline } from '../serving/baseline-request.js'
 
 /** What the composition lends to the commands. */
 export interface RegistryCommandsContext {
   readonly open: () => Promise<Registry>
   readonly inspect: Inspect
   readonly datasetReader: DatasetReader
+  readonly readBaseline: ReadBaseline
   readonly prove: Prove
   readonly runModel: RunModel
   readonly parseRequest: ParseRequest

@@ -40,7 +40,7 @@ export function addDatasetOptions (command: Command): Command {
     .addOption(new Option('--role <role>', 'what a dataset is for').choices(DATASET_ROLES))
     .option('--columns <fields>', `what columns of a dataset mean: role=column,… of ${FIELD_ROLES.join(', ')}`, columns)
     .addOption(new Option('--format <format>', 'how a dataset is written, when its names do not tell').choices(DATASET_FORMATS))
-    .option('--header <names>', 'column names of a CSV or TSV dataset whose first line is already data', header)
+    .option('--header <names>', 'column names of a CSV or TSV dataset, or baseline, whose first line is already data', header)
     .option('--dataset <file>', 'a dataset.json, whole or in part, that wins over the one in the folder')
 }
 

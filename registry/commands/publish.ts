@@ -6,7 +6,8 @@ import { passphraseFrom, passphraseOption } from '../signing/commands.js'
 import { loadPrivateKey } from '../signing/keys.js'
 import { SIGNATURE_POLICIES, stricter, type SignaturePolicy } from '../signing/policies.js'
 import { describeReport, UNSIGNED } from '../signing/report.js'
-import { parseSeconds, withRegistry, type RegistryCommandsContext } from './context.js'
+import { addBaselineOptions, baselineOf, refuseBareBaseline, type BaselineFlags } from './baseline-options.js'
+import { dataDirOf, parseSeconds, withRegistry, type RegistryCommandsContext } from './context.js'
 import { addDatasetOptions, publishRows, type DatasetFlags } from './dataset.js'
 import { describeVersion } from './models.js'
 import { forceOption, refuseBareForce } from './force.js'
@@ -15,7 +16,7 @@ import { addServingOptions, describeInferred, draftsOf, type ServingFlags } from
 import { addSourceOptions, describeOmitted, hubRequestOf, type SourceFlags } from './source-options.js'
 import { countOf, nameOf } from './words.js'
 
-interface PublishFlags extends SourceFlags, ServingFlags, DatasetFlags {
+interface PublishFlags extends SourceFlags, ServingFlags, DatasetFlags, BaselineFlags {
   readonly name: string
   readonly version: string
   readonly alias?: string
@@ -49,12 +50,17 @@ export function addPublish (program: Command, context: RegistryCommandsContext):
     .option('--skip-golden', 'do not run the golden examples now; they are run when the version is loaded')
     .option('--dry-run', 'do and refuse all that a publish would, but store nothing')
     .option('--quiet', 'print nothing but warnings')
-  addDatasetOptions(addServingOptions(addSourceOptions(command)))
+  addDatasetOptions(addBaselineOptions(addServingOptions(addSourceOptions(command))))
     .action(async (path: string, flags: PublishFlags) => {
       refuseBareForce(command, flags)
+      refuseBareBaseline(command, flags)
       if (flags.kind === 'dataset') return await publishRows(path, { ...flags, ...signingOf(flags) }, context)
       await withRegistry(context.open, async (registry) => {
-        const request = await requestOf(path, flags, registry, context, program.opts<{ json?: true }>().json === true)
+        const json = program.opts<{ json?: true }>().json === true
+        const isQuiet = json || flags.quiet === true
+        const baseline = await baselineOf(flags, { read: context.readBaseline, dataDir: dataDirOf(command), isQuiet })
+        for (const note of baseline.notes) context.warn(`--baseline: ${note}`)
+        const request = withBaseline(await requestOf(path, flags, registry, context, json), baseline)
         const result = await registry.publish(request, context.inspect)
         if (flags.quiet !== true) report(result, flags, context)
         warnOf(result, flags, registry, context)
@@ -80,6 +86,12 @@ async function requestOf (
     prove,
     ...signingOf({ ...key !== undefined && { key }, ...passphraseEnv !== undefined && { passphraseEnv } })
   }
+}
+
+function withBaseline (
+  { drafts = [], ...request }: PublishRequest, { drafts: more, files }: Awaited<ReturnType<typeof baselineOf>>
+): PublishRequest {
+  return { ...request, drafts: [...more, ...drafts], files }
 }
 
 function signingOf ({ key, passphraseEnv }: Pick<PublishFlags, 'key' | 'passphraseEnv'>): Pick<PublishRequest, 'signWith'> {

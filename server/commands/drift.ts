@@ -35,13 +35,14 @@ Exit code 6 when the status is severe or insufficient; --fail-on changes that.
 Examples:
   gauntlet drift training.parquet today.parquet
   gauntlet drift training.csv today.csv --columns age,text=message --sketch training-sketch.json
-  gauntlet drift training-sketch.json tomorrow.csv --fail-on warning --json`
+  gauntlet drift training-sketch.json tomorrow.csv --fail-on warning --json
+  gauntlet drift fraud@champion today.csv`
 
 /** `gauntlet drift`: whether current data differ from a reference. */
 export function addDriftCommand (program: Command, { options, signal, print }: EvaluationContext): void {
   const command = program.command('drift')
     .description('compare current data with a reference, column by column')
-    .argument('<reference>', 'JSONL, CSV, TSV or Parquet, dataset:NAME[:VERSION|@ALIAS], or a sketch (.json) that --sketch wrote')
+    .argument('<reference>', 'a file: JSONL, CSV, TSV, Parquet, or a sketch (.json) that --sketch wrote; dataset:NAME[:VERSION|@ALIAS]; or NAME:VERSION, NAME@ALIAS: the baseline that a model was published with')
     .argument('<current>', 'JSONL, CSV, TSV or Parquet, or dataset:NAME[:VERSION|@ALIAS]')
     .option('--columns <names>', 'only these; reference=current where a column is called differently', pairs)
     .option('--types <kinds>', 'name=numeric|categorical|text|embedding,… instead of what the values look like', kinds)

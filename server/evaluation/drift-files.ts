@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { detectDrift } from '../../evaluators/drift/detect.js'
 import type { ColumnSketch } from '../../evaluators/drift/column-sketch.js'
-import type { ColumnKind, Columns, DriftResult, Table as DriftTable } from '../../evaluators/drift/drift-result.js'
+import type { ColumnKind, DriftResult, Table as DriftTable } from '../../evaluators/drift/drift-result.js'
 import { sketchTable, type TableSketch } from '../../evaluators/drift/sketch.js'
 import { seededRandom } from '../../evaluators/statistics/random.js'
 import { GatewayError } from '../errors.js'
@@ -10,6 +10,8 @@ import { parseField, type Field } from './fields.js'
 import type { Format } from './formats.js'
 import { startProgress } from './progress.js'
 import { isNumeric, readColumns, toNumbers, type ColumnValues } from './read-columns.js'
+import { isObject, kindsOf, typeColumns, type TypedColumns } from './type-columns.js'
+import { baselineOfVersion, isVersion } from './version-baseline.js'
 import { unreadable } from './read-lines.js'
 import { withRows } from './open-dataset.js'
 
@@ -43,15 +45,7 @@ export interface DriftReport extends DriftResult {
 }
 
 /** A reference that has been read: columns, or the sketch that was kept of them. */
-interface Reference {
-  readonly rows: number
-  readonly data: DriftTable | TableSketch
-  readonly kinds: Columns
-  /** Columns whose values in the current file are to be read as numbers. */
-  readonly numeric: ReadonlySet<string>
-  /** What was left out and why. */
-  readonly left: readonly string[]
-}
+type Reference = Omit<TypedColumns, 'data'> & { readonly data: DriftTable | TableSketch }
 
 type OnShare = (share: number) => void
 
@@ -63,9 +57,7 @@ export async function driftFiles (request: DriftRequest): Promise<DriftReport> {
   const { reference: path, current: currentPath, seed, windowMin, isJson } = request
   const progress = startProgress('reading', { stream: process.stderr, isJson, environment: process.env })
   try {
-    const reference = extname(path) === '.json'
-      ? await readSketch(path, request)
-      : await readReference(request, (share) => { progress.update(share / 2) })
+    const reference = await openReference(request, (share) => { progress.update(share / 2) })
     const fields = new Map(Object.keys(reference.kinds).map((name) =>
       [name, parseField(request.columns?.get(name) ?? name)]))
     const current = await read(request, 'current', fields, (share) => { progress.update((1 + share) / 2) })
@@ -87,6 +79,16 @@ export async function driftFiles (request: DriftRequest): Promise<DriftReport> {
   }
 }
 
+async function openReference (request: DriftRequest, onShare: OnShare): Promise<Reference> {
+  const { reference: path, dataDir } = request
+  if (extname(path) === '.json') return await readSketch(path, request)
+  if (await isVersion(path)) {
+    if (request.sketch !== undefined) throw new GatewayError('BAD_REQUEST', '--sketch: a baseline is a sketch already')
+    return referenceOf(path, await baselineOfVersion(path, dataDir), request)
+  }
+  return await readReference(request, onShare)
+}
+
 async function read (
   request: DriftRequest, side: 'reference' | 'current', fields: ReadonlyMap<string, Field> | null, onShare: OnShare
 ): Promise<ColumnValues> {
@@ -99,37 +101,15 @@ async function read (
 async function readReference (request: DriftRequest, onShare: OnShare): Promise<Reference> {
   const { reference: path, columns, types } = request
   const fields = columns === null ? null : new Map([...columns.keys()].map((name) => [name, parseField(name)]))
-  const { rows, columns: cells } = await read(request, 'reference', fields, onShare)
-  const left: string[] = []
-  const data = new Map<string, readonly unknown[]>()
-  const numeric = new Set<string>()
-  for (const [name, column] of cells) {
-    if (columns === null && column.some(isObject)) {
-      left.push(`${name} holds objects and was left out: --columns ${name}.FIELD compares a field of them`)
-      continue
-    }
-    const kind = types[name] ?? 'auto'
-    if (kind === 'numeric' || (kind === 'auto' && isNumeric(column))) numeric.add(name)
-    data.set(name, numeric.has(name) ? toNumbers(path, name, column) : column)
-  }
-  return { rows, data: Object.fromEntries(data), kinds: kindsOf([...data.keys()], types), numeric, left }
+  return typeColumns(path, await read(request, 'reference', fields, onShare), { isChosen: columns !== null, types })
 }
 
-function isObject (value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+async function readSketch (path: string, request: DriftRequest): Promise<Reference> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => { throw unreadable(path, error) })
+  return referenceOf(path, parseSketch(path, text), request)
 }
 
-/** @throws GatewayError BAD_REQUEST for a kind of a column that is not compared */
-function kindsOf (names: readonly string[], types: DriftRequest['types']): Columns {
-  for (const name of Object.keys(types)) {
-    if (names.includes(name)) continue
-    throw new GatewayError('BAD_REQUEST', `--types: there is no column "${name}", expected some of ${names.join(', ')}`)
-  }
-  return Object.fromEntries(names.map((name) => [name, types[name] ?? 'auto']))
-}
-
-async function readSketch (path: string, { columns, types }: DriftRequest): Promise<Reference> {
-  const sketch = parseSketch(path, await readFile(path, 'utf8').catch((error: unknown) => { throw unreadable(path, error) }))
+function referenceOf (path: string, sketch: TableSketch, { columns, types }: DriftRequest): Reference {
   const names = columns === null ? Object.keys(sketch.columns) : [...columns.keys()]
   const missing = names.find((name) => !Object.hasOwn(sketch.columns, name))
   if (missing !== undefined) throw new GatewayError('BAD_REQUEST', `${path}: the sketch has no column "${missing}"`)

@@ -4,7 +4,7 @@ import type { Inspection, InspectionSource } from '../../registry/inspection.js'
 import type { Prove, RunModel } from '../../registry/running.js'
 import type { JsonTensor } from '../../registry/serving/tensors.js'
 import { ProtobufWriter } from '../../scripts/support/protobuf.js'
-import { lazyDatasetReader } from '../../server/dataset-reads.js'
+import { lazyDatasetReader, lazyReadBaseline } from '../../server/dataset-reads.js'
 
 export const TABULAR: Inspection = {
   task: 'tensor',
@@ -58,6 +58,7 @@ export const fakeProve: Prove = async (model) => {
 /** What the composition lends to the commands, without a model that runs. */
 export const FAKE_MODELS = {
   datasetReader: lazyDatasetReader(new AbortController().signal),
+  readBaseline: lazyReadBaseline(new AbortController().signal),
   inspect: fakeInspect,
   prove: fakeProve,
   runModel: fakeRunModel,
