@@ -2,6 +2,7 @@ import type { TSchema } from 'typebox'
 import { Settings } from 'typebox/system'
 import { Value } from 'typebox/value'
 import { RegistryError } from '../errors.js'
+import { sizeFaults } from './sizes.js'
 
 const FAULTS_MAX = 50
 
@@ -25,6 +26,8 @@ export function refuseFaults (faults: readonly string[], name: DocumentName = 's
 
 /** What of a document a schema does not allow: one sentence per path, at most {@link FAULTS_MAX}. */
 export function schemaFaults (schema: TSchema, value: unknown): string[] {
+  const large = sizeFaults(schema, value, FAULTS_MAX)
+  if (large.length > 0) return large
   const { maxErrors } = Settings.Get()
   Settings.Set({ maxErrors: FAULTS_MAX })
   try {
