@@ -8,6 +8,7 @@ import { DATASET_FILE, type Kind } from './datasets/words.js'
 import { RegistryError } from './errors.js'
 import { fetchBlobs, fetchDocument, type WantedBlob } from './fetch.js'
 import { checkModelFiles } from './formats/check.js'
+import { allowingDomains } from './formats/limits.js'
 import type { IngestContext, IngestRequest, IngestResult } from './ingestion.js'
 import type { Inspect } from './inspection.js'
 import { lookAt } from './layout-blobs.js'
@@ -188,7 +189,7 @@ async function keep (
     await fetchMissing()
     await hold.take()
     await fetchMissing() // what was here may have been collected meanwhile
-    await refuseUnsafeFiles(context, manifest, files)
+    await refuseUnsafeFiles(context, manifest, files, options.allowedOperatorDomains)
     await store(context, candidate, files)
     step('stored')
     const unfit = await proveStored(context, candidate, options)
@@ -255,11 +256,13 @@ function isThere ({ layout }: IngestContext, digest: string, sizeBytes: number):
 
 /** What cannot become a version is not kept for another attempt either. */
 async function refuseUnsafeFiles (
-  { layout, partials, limits }: IngestContext, { layers }: Manifest, files: Map<string, string>
+  { layout, partials, limits }: IngestContext, { layers }: Manifest, files: Map<string, string>,
+  allowedDomains: readonly string[] = []
 ): Promise<void> {
   try {
     await checkModelFiles(layers.map(({ path, digest, sizeBytes }) =>
-      ({ path, sizeBytes, location: files.get(digest) ?? layout.blobPath(digest) })), limits.modelFiles)
+      ({ path, sizeBytes, location: files.get(digest) ?? layout.blobPath(digest) })),
+    allowingDomains(limits.modelFiles, allowedDomains))
   } catch (error) {
     for (const path of files.values()) await partials.discard(path)
     files.clear()

@@ -31,6 +31,8 @@ export interface IngestRequest {
   readonly modelFile?: string
   /** The same: what of it is left out. See `excluding`. */
   readonly exclude?: readonly string[]
+  /** Operator domains that are allowed beside those of the runtime and those the model defines. */
+  readonly allowedOperatorDomains?: readonly string[]
   readonly actor: string
   readonly reason?: string
   readonly signaturePolicy?: RecordRequest['signaturePolicy']

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { RegistryError } from './errors.js'
 import { checkModelFiles } from './formats/check.js'
-import type { ModelFileLimits } from './formats/limits.js'
+import { allowingDomains, type ModelFileLimits } from './formats/limits.js'
 import {
   completeServing, explainServing, type Inferred, type Inspect, type Inspection, type InspectionSource
 } from './inspection.js'
@@ -23,6 +23,8 @@ export interface PrepareRequest extends SourceSelection {
   /** Stated of serving.json, what wins first; the folder's own serving.json comes behind them. */
   readonly drafts?: readonly DraftLayer[]
   readonly task?: Serving['task']
+  /** Operator domains that are allowed beside those of the runtime, those of the limits and those the model defines. */
+  readonly allowedOperatorDomains?: readonly string[]
   /** Files that are made for the version and belong to no source. */
   readonly files?: readonly GeneratedFile[]
   readonly progress?: TransferProgress
@@ -68,7 +70,8 @@ export async function prepare (
   const { label = request.path, task, drafts = [], progress } = request
   const folder = join(stage, 'files')
   const copied = await copyFiles(scanned.files, folder, label, progress)
-  await checkModelFiles(copied.map((layer) => ({ ...layer, location: join(folder, layer.path) })), modelFiles)
+  const files = copied.map((layer) => ({ ...layer, location: join(folder, layer.path) }))
+  await checkModelFiles(files, allowingDomains(modelFiles, request.allowedOperatorDomains))
   const own = await readDraft(folder, scanned.files)
   const asked = task === undefined ? [] : [{ from: '--task', draft: { task } }]
   const stated = layerDrafts([...asked, ...drafts, { from: SERVING_FILE, draft: own }])

@@ -1,6 +1,5 @@
 import { attempt, inTransaction, type Database } from './database.js'
 import type { RegistryError } from './errors.js'
-import { allowingDomains } from './formats/limits.js'
 import type { HubRequest } from './hub/request.js'
 import type { Inferred, Inspect } from './inspection.js'
 import type { Layout } from './layout.js'
@@ -39,8 +38,6 @@ export interface PublishRequest extends RecordRequest, PrepareRequest {
   readonly sourceDateEpoch?: number
   /** Does and refuses all that a publish would, but stores nothing; signatures are not looked at. */
   readonly isDryRun?: boolean
-  /** Operator domains that are allowed beside those of the runtime, those of `limits` and those the model defines. */
-  readonly allowedOperatorDomains?: readonly string[]
   readonly onStep?: (step: PublishStep) => void
 }
 
@@ -96,7 +93,7 @@ async function publishHolding (
   step('scanned')
   const { inferred, unfit, wanted, ...outcome } = await context.temporary.use(async (stage) => {
     const onCopied = (): void => step('copied')
-    const modelFiles = allowingDomains(context.limits.modelFiles, request.allowedOperatorDomains)
+    const { modelFiles } = context.limits
     const prepared = await prepare(request, scanned, inspect, { stage, modelFiles, onCopied })
     const unfit = await provePrepared(context, request, prepared)
     const wanted = unfit === null ? request : withoutAlias(request)

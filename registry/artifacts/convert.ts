@@ -76,9 +76,17 @@ async function publishModel (
   const kept = (await layOut(context, conversion, parcel.layers, unpacked)).filter((path) => !isExcluded(path))
   const { root, modelFile } = placeModel(kept, reader.label, request.modelFile ?? model)
   await arrangeFiles(kept, root, unpacked, folder)
-  const { task, isForced, prove, skipGolden } = request
+  const { task, isForced, prove, skipGolden, allowedOperatorDomains } = request
   return await publish(context, definedOf({
-    ...commonOf(conversion, parcel), path: folder, task, modelFile, provenance, isForced, prove, skipGolden
+    ...commonOf(conversion, parcel),
+    path: folder,
+    task,
+    modelFile,
+    provenance,
+    isForced,
+    prove,
+    skipGolden,
+    allowedOperatorDomains
   } satisfies Loose<PublishRequest>), inspect)
 }
 

@@ -10,6 +10,7 @@ import type { Example } from '../serving/tensors.js'
 import { formatTable } from '../table.js'
 import { passphraseFrom, passphraseOption } from '../signing/commands.js'
 import { loadPrivateKey } from '../signing/keys.js'
+import { allowedBy } from './allow-domain.js'
 import { withRegistry, type RegistryCommandsContext } from './context.js'
 import { addServingOptions, draftsOf, readText, type ServingFlags } from './serving-options.js'
 import { addSourceOptions, type SourceFlags } from './source-options.js'
@@ -107,7 +108,7 @@ async function addToSource (
   const isThere = await stat(before).then(() => true, () => false)
   const drafts = await draftsOf(isThere ? { ...flags, serving: before } : flags, registry)
   const { dtype, exclude, task } = flags
-  const request = { path: target, drafts, ...dtype && { dtype }, ...exclude && { exclude }, ...task && { task } }
+  const request = { path: target, drafts, ...dtype && { dtype }, ...exclude && { exclude }, ...task && { task }, ...allowedBy(flags) }
   const example = await registry.stage(request, inspect, async ({ folder, serving }) => {
     const inputs = await inputsOf(content, serving, parseRequest)
     const [outputs = []] = await runModel({ name: 'golden', version: 'new', directory: folder, serving }, [inputs])

@@ -7,12 +7,13 @@ import type { Serving } from '../serving.js'
 import { TASKS } from '../serving/words.js'
 import { SIGNATURE_POLICIES, type SignaturePolicy } from '../signing/policies.js'
 import { describeReport } from '../signing/report.js'
+import { allowDomainOption, allowedBy, type DomainFlags } from './allow-domain.js'
 import { withRegistry, type RegistryCommandsContext } from './context.js'
 import { forceOption, refuseBareForce } from './force.js'
 import { createProgress } from './progress.js'
 import { countOf, nameOf } from './words.js'
 
-interface ImportFlags {
+interface ImportFlags extends DomainFlags {
   readonly name?: string
   readonly version?: string
   readonly alias?: string
@@ -44,6 +45,7 @@ export function addImport (program: Command, context: RegistryCommandsContext): 
     .option('--model <file>', 'which file is the model, when the artifact does not tell')
     .option('--exclude <pattern>', 'leave files of a foreign artifact out; may be repeated',
       (pattern: string, before: readonly string[] = []) => [...before, pattern])
+    .addOption(allowDomainOption())
     .option('--all', 'import every artifact of the source')
     .option('--reason <text>', 'why, for the audit trail')
     .addOption(new Option('--signature-policy <policy>', 'refuse, or warn of, a version without a valid signature')
@@ -78,6 +80,7 @@ function requestOf (
     actor: actor(),
     prove,
     isForced: force,
+    ...allowedBy(flags),
     datasetReader,
     progress: createProgress({ json, quiet }),
     ...model === undefined ? {} : { modelFile: model }

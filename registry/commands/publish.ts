@@ -6,6 +6,7 @@ import { passphraseFrom, passphraseOption } from '../signing/commands.js'
 import { loadPrivateKey } from '../signing/keys.js'
 import { SIGNATURE_POLICIES, stricter, type SignaturePolicy } from '../signing/policies.js'
 import { describeReport, UNSIGNED } from '../signing/report.js'
+import { allowedBy } from './allow-domain.js'
 import { addBaselineOptions, baselineOf, refuseBareBaseline, type BaselineFlags } from './baseline-options.js'
 import { dataDirOf, parseSeconds, withRegistry, type RegistryCommandsContext } from './context.js'
 import { addDatasetOptions, publishRows, type DatasetFlags } from './dataset.js'
@@ -83,6 +84,7 @@ async function requestOf (
     progress: createProgress({ json, quiet }),
     isDryRun: dryRun,
     isForced: force,
+    ...allowedBy(flags),
     prove,
     ...signingOf({ ...key !== undefined && { key }, ...passphraseEnv !== undefined && { passphraseEnv } })
   }

@@ -8,6 +8,7 @@ import type { Serving } from '../serving.js'
 import { TASKS } from '../serving/words.js'
 import { SIGNATURE_POLICIES, stricter, type SignaturePolicy } from '../signing/policies.js'
 import { describeReport, UNSIGNED, type SignatureReport } from '../signing/report.js'
+import { allowDomainOption, allowedBy, type DomainFlags } from './allow-domain.js'
 import { withRegistry, type RegistryCommandsContext } from './context.js'
 import { describeDataset } from './describe-dataset.js'
 import { describeDatasetsLeft } from './import.js'
@@ -17,7 +18,7 @@ import { createProgress } from './progress.js'
 import { addRemoteOptions, openClient, parseCount, type RemoteFlags } from './remote-options.js'
 import { nameOf } from './words.js'
 
-interface PullFlags extends RemoteFlags {
+interface PullFlags extends RemoteFlags, DomainFlags {
   readonly name?: string
   readonly version?: string
   readonly alias?: string
@@ -45,6 +46,7 @@ export function addPull (program: Command, context: RegistryCommandsContext): vo
     .option('--reason <text>', 'why, for the audit trail')
     .addOption(new Option('--signature-policy <policy>', 'refuse, or warn of, a version without a valid signature')
       .env('GAUNTLET_SIGNATURE_POLICY').choices(SIGNATURE_POLICIES))
+    .addOption(allowDomainOption())
     .option('--parallel <number>', 'blobs under way at a time (default: 3)', parseCount)
     .option('--dry-run', 'check what can be checked, and store nothing')
     .option('--quiet', 'print nothing but warnings')
@@ -85,6 +87,7 @@ async function ingestFrom (
       reason,
       dryRun,
       progress: createProgress({ quiet, json }),
+      ...allowedBy(flags),
       ...name === undefined ? {} : { name },
       ...version === undefined ? {} : { version },
       datasetReader: context.datasetReader,

@@ -5,9 +5,10 @@ import { RegistryError } from '../errors.js'
 import { isHubReference } from '../hub/reference.js'
 import type { HubRequest } from '../hub/request.js'
 import type { SourceSelection } from '../source.js'
+import { allowDomainOption, type DomainFlags } from './allow-domain.js'
 
 /** What the options of `addSourceOptions` give. */
-export interface SourceFlags extends Pick<SourceSelection, 'dtype' | 'exclude'> {
+export interface SourceFlags extends Pick<SourceSelection, 'dtype' | 'exclude'>, DomainFlags {
   readonly revision?: string
 }
 
@@ -17,6 +18,7 @@ export function addSourceOptions (command: Command): Command {
     .addOption(new Option('--dtype <type>', 'which variant of the model, by the ending of its file name').choices(DTYPES))
     .option('--exclude <pattern>', 'leave files of a folder out, for example "*.bin"; may be repeated',
       (pattern: string, before: readonly string[] = []) => [...before, pattern])
+    .addOption(allowDomainOption())
     .option('--revision <revision>', 'branch, tag or commit of a repository of the hub; main unless told')
 }
 

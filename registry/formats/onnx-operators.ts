@@ -36,7 +36,7 @@ export function checkOperators (
     }
     if (allowed.has(domain) || bodies.has(operator)) continue
     throw refuse(`the operator ${quote(type)} of the domain ${quote(domain)} is not one of the runtime's own and would run ` +
-      'somebody\'s code; export the model without it, or allow the domain')
+      `somebody's code; export the model without it, or publish with --allow-domain ${quote(domain)}`)
   }
   const unfolded = unfold(operators, bodies, nodesMax, refuse)
   if (unfolded > nodesMax) throw refuse(`its functions unfold to more than ${nodesMax} nodes`)

@@ -59,7 +59,7 @@ describe('a hostile archive', () => {
     const good = readFileSync(archive)
     const random = seededRandom(20_260_404)
     const { registry, dataDir } = openRegistry()
-    const before = listingOf(dataDir).filter((line) => !/^gauntlet\.db|^storage|^registry\.lock/.test(line))
+    const before = listingOf(dataDir).filter((line) => !/^gauntlet\.db|^index\.stamp|^storage|^registry\.lock/.test(line))
     const file = join(folder, 'damaged.tar')
     const until = performance.now() + 4_000
     let refused = 0
@@ -80,7 +80,7 @@ describe('a hostile archive', () => {
       }
     }
     expect(refused).toBeGreaterThan(10)
-    expect(listingOf(dataDir).filter((line) => !/^gauntlet\.db|^storage|^registry|^tmp\/partial/.test(line)))
+    expect(listingOf(dataDir).filter((line) => !/^gauntlet\.db|^index\.stamp|^storage|^registry|^tmp\/partial/.test(line)))
       .toEqual(before.filter((line) => !line.startsWith('registry')))
   })
 })
