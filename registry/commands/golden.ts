@@ -108,7 +108,9 @@ async function addToSource (
   const isThere = await stat(before).then(() => true, () => false)
   const drafts = await draftsOf(isThere ? { ...flags, serving: before } : flags, registry)
   const { dtype, exclude, task } = flags
-  const request = { path: target, drafts, ...dtype && { dtype }, ...exclude && { exclude }, ...task && { task }, ...allowedBy(flags) }
+  const request = {
+    path: target, drafts, ...dtype && { dtype }, ...exclude && { exclude }, ...task && { task }, ...allowedBy(flags)
+  }
   const example = await registry.stage(request, inspect, async ({ folder, serving }) => {
     const inputs = await inputsOf(content, serving, parseRequest)
     const [outputs = []] = await runModel({ name: 'golden', version: 'new', directory: folder, serving }, [inputs])
