@@ -54,6 +54,25 @@ export class Catalogue {
     this.#client = client
   }
 
+  /** Whether a data directory has a database, and one that this release can use as it is. */
+  static stateOf (dataDir: string): 'none' | 'current' | 'older' | 'newer' | 'unreadable' {
+    const path = join(dataDir, 'gauntlet.db')
+    if (!existsSync(path)) return 'none'
+    try {
+      const client = new BetterSqlite3(path, { readonly: true, timeout: BUSY_TIMEOUT_MS })
+      try {
+        const applied = client.prepare('SELECT max(created_at) FROM __drizzle_migrations').pluck().get() as number
+        const latest = latestMigration()
+        return applied === latest ? 'current' : applied < latest ? 'older' : 'newer'
+      } finally {
+        client.close()
+      }
+    } catch (error) {
+      if (error instanceof BetterSqlite3.SqliteError) return 'unreadable'
+      throw error
+    }
+  }
+
   /**
    * Null when there is no database yet, or one that another release wrote: `Registry.open` brings it up to date.
    */

@@ -34,6 +34,8 @@ export interface FsckOptions {
   readonly repair?: boolean
   /** Moves blobs whose bytes are wrong to `corrupt/`. */
   readonly quarantine?: boolean
+  /** Blobs are not read: whether they are there, of their size, is enough. */
+  readonly isShallow?: boolean
   /** Told after each blob. */
   readonly onProgress?: (bytesDone: number, bytesTotal: number) => void
 }
@@ -60,7 +62,7 @@ export async function fsck (context: FsckContext, options: FsckOptions = {}): Pr
   const isReadable = damage.length === 0
   const rows = isReadable ? keptVersions(context.database) : []
   const { blobs, strangers } = listBlobs(context.layout)
-  const bad = await rehashAll(blobs, options.onProgress ?? (() => {}))
+  const bad: Bad = options.isShallow === true ? new Map() : await rehashAll(blobs, options.onProgress ?? (() => {}))
   const reach = new Reachability(context.layout).walk(rootsOf(context, rows, isReadable), blobs)
   const findings = [
     ...damage,
