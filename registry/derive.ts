@@ -1,6 +1,6 @@
 import { inTransaction } from './database.js'
 import { RegistryError } from './errors.js'
-import { parseManifest, provenanceOf } from './manifest.js'
+import { parseManifest, provenanceOf, weightsOf } from './manifest.js'
 import { checkAlias, checkVersion } from './names.js'
 import { refuseBare, type PublishContext } from './publish.js'
 import { admit, record, type Recorded, type RecordRequest } from './record.js'
@@ -32,12 +32,13 @@ export async function derive (context: PublishContext, request: DeriveRequest): 
     const serving = { ...request.serving, lineage: { ...request.serving.lineage, parent } }
     checkServing(serving)
     const manifest = await layout.readDocument(parent, `the manifest of ${name}:${from}`)
-    const { layers } = parseManifest(manifest, parent)
+    const { config, layers } = parseManifest(manifest, parent)
+    const weights = weightsOf(await layout.readDocument(config.digest, `the config of ${name}:${from}`))
     if (!layers.some(({ path }) => path === SERVING_FILE)) {
       throw new RegistryError('SOURCE_INVALID', `${name}:${from} has no ${SERVING_FILE}, so nothing can be derived from it`)
     }
     return await temporary.use(async (stage) => {
-      const named = { name, version, serving, provenance: provenanceOf(manifest) }
+      const named = { name, version, serving, provenance: provenanceOf(manifest), ...weights && { weights } }
       const { layers: all, ...stored } = await storeDocument(layout, { stage, layers, named })
       const built = { ...stored, serving }
       await admit(database, signing, request, { built, layers: all, bundles: [] })

@@ -3,6 +3,7 @@ import { Value } from 'typebox/value'
 import { digestOf } from './blobs.js'
 import type { DatasetDocument } from './datasets/document.js'
 import { RegistryError } from './errors.js'
+import type { WeightsDescription } from './formats/onnx-weights.js'
 import { DATASET_MEDIA_TYPE, mediaTypeOf, pathsFault } from './paths.js'
 import type { Provenance } from './provenance.js'
 import type { Serving } from './serving.js'
@@ -33,6 +34,10 @@ const ManifestSchema = Type.Object({
   annotations: Type.Optional(Annotations)
 })
 
+const WeightsConfigSchema = Type.Object({
+  config: Type.Object({ paramSize: Type.String(), precision: Type.Optional(Type.String()) })
+})
+
 /** One file of a version. */
 export interface Layer { readonly path: string, readonly digest: string, readonly sizeBytes: number }
 
@@ -51,7 +56,10 @@ interface CommonSource {
   readonly sourceDateEpoch?: number
   readonly provenance?: Provenance
 }
-export interface ManifestSource extends CommonSource { readonly serving: Serving }
+export interface ManifestSource extends CommonSource {
+  readonly serving: Serving
+  readonly weights?: WeightsDescription
+}
 export interface DatasetManifestSource extends CommonSource { readonly dataset: DatasetDocument }
 
 /** The ModelPack manifest and config of a version as canonical bytes. Pure. */
@@ -111,6 +119,19 @@ export function provenanceOf (bytes: Buffer): Provenance {
   }
 }
 
+/** How the config of an artifact describes its weights, as `buildManifest` writes it; null when it does not. */
+export function weightsOf (config: Buffer): WeightsDescription | null {
+  try {
+    const document: unknown = JSON.parse(config.toString())
+    if (!Value.Check(WeightsConfigSchema, document)) return null
+    const { paramSize, precision } = document.config
+    return { paramSize, ...precision === undefined ? {} : { precision } }
+  } catch (error) {
+    if (error instanceof SyntaxError) return null // another tool's config need not be JSON
+    throw error
+  }
+}
+
 /** JSON with sorted keys and no white space, so that equal values are equal bytes. */
 export function canonicalJson (value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join()}]`
@@ -133,16 +154,17 @@ function configDocument (source: ManifestSource | DatasetManifestSource, layers:
       revision: source.provenance?.revision,
       licenses: source.provenance?.licenses
     },
-    config: 'serving' in source ? modelConfig(source.serving) : {},
+    config: 'serving' in source ? modelConfig(source) : {},
     modelfs: { type: 'layers', diffIds: layers.map(({ digest }) => digest) }
   }
 }
 
-function modelConfig ({ task }: Serving): unknown {
+function modelConfig ({ serving: { task }, weights }: ManifestSource): unknown {
   const isText = task !== 'tensor'
   const isEmbedding = task === 'feature-extraction'
   return {
     format: 'onnx',
+    ...weights,
     capabilities: { inputTypes: [isText ? 'text' : 'other'], outputTypes: [isEmbedding ? 'embedding' : 'other'] }
   }
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { RegistryError } from './errors.js'
 import { checkModelFiles } from './formats/check.js'
+import { describeWeights, type WeightsDescription } from './formats/onnx-weights.js'
 import { allowingDomains, type ModelFileLimits } from './formats/limits.js'
 import {
   completeServing, explainServing, type Inferred, type Inspect, type Inspection, type InspectionSource
@@ -35,6 +36,8 @@ export interface Prepared {
   readonly folder: string
   readonly layers: readonly Layer[]
   readonly serving: Serving
+  /** What the model's weights amount to; null for what is no ONNX file. */
+  readonly weights: WeightsDescription | null
   /** Every field of serving.json with where its value comes from. */
   readonly inferred: readonly Inferred[]
   /** What the user's own serving.json in the folder says; empty without one. */
@@ -71,7 +74,7 @@ export async function prepare (
   const folder = join(stage, 'files')
   const copied = await copyFiles(scanned.files, folder, label, progress)
   const files = copied.map((layer) => ({ ...layer, location: join(folder, layer.path) }))
-  await checkModelFiles(files, allowingDomains(modelFiles, request.allowedOperatorDomains))
+  const { onnx } = await checkModelFiles(files, allowingDomains(modelFiles, request.allowedOperatorDomains))
   const own = await readDraft(folder, scanned.files)
   const asked = task === undefined ? [] : [{ from: '--task', draft: { task } }]
   const stated = layerDrafts([...asked, ...drafts, { from: SERVING_FILE, draft: own }])
@@ -82,7 +85,9 @@ export async function prepare (
   const inspection = await runInspect(inspect, label, { directory: folder, modelFile }, draft.task)
   const serving = completeServing(draft, modelFile, inspection)
   const inferred = explainServing(serving, stated, inspection)
-  return { folder, layers: [...copied, ...made], serving, inferred, own }
+  const header = onnx.get(modelFile)
+  const weights = header === undefined ? null : describeWeights(header)
+  return { folder, layers: [...copied, ...made], serving, weights, inferred, own }
 }
 
 /** Runs the golden examples. @throws RegistryError GOLDEN_FAILED */

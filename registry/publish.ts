@@ -10,7 +10,6 @@ import { findUnfit, isProofNeeded, standing, withoutAlias } from './proof.js'
 import type { Provenance } from './provenance.js'
 import { admit, record, type RecordContext, type Recorded, type RecordRequest } from './record.js'
 import type { Prove } from './running.js'
-import type { Serving } from './serving.js'
 import type { SignatureReport } from './signing/report.js'
 import { readSourceSignature } from './signing/source.js'
 import type { SourceLimits } from './source.js'
@@ -99,7 +98,7 @@ async function publishHolding (
     const wanted = unfit === null ? request : withoutAlias(request)
     step('inspected')
     const { folder, layers, serving, inferred } = prepared
-    const named = namedOf(request, serving)
+    const named = namedOf(request, prepared)
     if (request.isDryRun === true) {
       return { inferred, unfit, wanted, rehearsed: rehearse(context, wanted, layers, named) }
     }
@@ -155,12 +154,13 @@ function rehearse (
 }
 
 function namedOf (
-  { name, version, sourceDateEpoch, provenance }: PublishRequest, serving: Serving
+  { name, version, sourceDateEpoch, provenance }: PublishRequest, { serving, weights }: Prepared
 ): Omit<ManifestSource, 'layers'> {
   return {
     name,
     version,
     serving,
+    ...weights && { weights },
     ...sourceDateEpoch === undefined ? {} : { sourceDateEpoch },
     ...provenance === undefined ? {} : { provenance }
   }

@@ -56,8 +56,7 @@ async function copyAll (
       if (await realpath(file.location) !== file.location) {
         throw new RegistryError('SOURCE_INVALID', `${quote(file.path)} is reached through a symbolic link, so it is refused`)
       }
-      layers.push({ path: file.path, ...await copyHashed(file.location, target, file.sizeBytes) })
-      progress?.add(file.sizeBytes)
+      layers.push({ path: file.path, ...await copyHashed(file.location, target, file.sizeBytes, progress?.add) })
     } catch (error) {
       if (!isReadFault(error)) throw error
       throw new RegistryError('SOURCE_INVALID',

@@ -1,7 +1,8 @@
+import { posix } from 'node:path'
 import { chooseVariant, ownerOf, type Dtype } from '../dtype.js'
 import { RegistryError } from '../errors.js'
 import { quote } from '../names.js'
-import { pathsFault } from '../paths.js'
+import { pathFault, pathsFault } from '../paths.js'
 import type { SourceLimits } from '../source.js'
 import type { HubFile } from './repository.js'
 
@@ -48,6 +49,26 @@ export function chooseFiles (label: string, all: readonly HubFile[], wish: Wish,
   if (fault !== null) throw new RegistryError('SOURCE_INVALID', `${quote(label)}: ${fault}`)
   checkBounds(label, files, limits)
   return { files, modelFile, omitted: [...omitted].sort() }
+}
+
+/**
+ * The files of a repository that the model's own header names as its weights, and that its name did not tell. What is
+ * not there, or lies outside, is left to the check of the whole. Pure.
+ * @throws RegistryError SOURCE_INVALID as `chooseFiles`
+ */
+export function namedWeights (
+  { files, modelFile }: NeededFiles, present: readonly HubFile[], locations: readonly string[],
+  { label, limits }: { label: string, limits: SourceLimits }
+): HubFile[] {
+  const known = new Set(files.map(({ path }) => path))
+  const wanted = new Set(locations.filter((location) => pathFault(location) === null)
+    .map((location) => posix.join(posix.dirname(modelFile), location)))
+  const found = present.filter(({ path }) => wanted.has(path) && !known.has(path))
+  const all = [...files, ...found]
+  const fault = pathsFault(all.map(({ path }) => path))
+  if (fault !== null) throw new RegistryError('SOURCE_INVALID', `${quote(label)}: ${fault}`)
+  checkBounds(label, all, limits)
+  return found
 }
 
 function noModel (label: string, all: readonly HubFile[], { stated }: Wish): RegistryError {

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { excluding } from '../exclude.js'
+import { describeOnnx } from '../formats/onnx.js'
 import { checkAlias, checkName, checkVersion } from '../names.js'
 import type { Provenance } from '../provenance.js'
 import type { PublishRequest, PublishResult } from '../publish.js'
@@ -12,7 +13,7 @@ import type { TemporaryDirectories } from '../temporary.js'
 import { HUB_LIMITS, HubClient } from './client.js'
 import { downloadFiles, type Download } from './download.js'
 import { parseReadmeLicense } from './license.js'
-import { chooseFiles, type NeededFiles } from './needed.js'
+import { chooseFiles, namedWeights, type NeededFiles } from './needed.js'
 import { parseHubReference } from './reference.js'
 import { listFiles, pinRevision, type HubFile, type PinnedRepository } from './repository.js'
 import type { HubRequest } from './request.js'
@@ -62,7 +63,7 @@ export async function publishFromHub (
   })
 }
 
-/** serving.json first, when there is one: it may name the model. */
+/** serving.json first, when there is one: it may name the model. The model's own header names its other weights. */
 async function fetchNeeded (
   download: Download, all: readonly HubFile[], label: string, request: PublishRequest, limits: SourceLimits
 ): Promise<NeededFiles> {
@@ -75,6 +76,11 @@ async function fetchNeeded (
   }
   const needed = chooseFiles(label, all, { dtype: request.dtype, stated, isExcluded }, limits)
   await downloadFiles(download, needed.files, label)
+  const model = join(download.directory, 'files', needed.modelFile)
+  const { externalTensors } = await describeOnnx(model, needed.modelFile, limits.modelFiles.onnx)
+  const locations = externalTensors.map(({ location }) => location)
+  const weights = namedWeights(needed, all.filter(({ path }) => !isExcluded(path)), locations, { label, limits })
+  if (weights.length > 0) await downloadFiles(download, weights, `weights of ${label}`)
   return needed
 }
 

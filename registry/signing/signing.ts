@@ -145,26 +145,26 @@ export class Signing {
    * that it never exists without them. @throws as `admit`
    */
   async admitPublish (candidate: Candidate): Promise<SignatureReport> {
-    const { report, stored, fresh } = await this.#judgeCandidate(candidate)
-    const signers = new Set(report.signatures.slice(0, stored.length)
-      .flatMap(({ fingerprint, problem }) => problem === null ? [fingerprint] : []))
-    for (const { bytes } of fresh) {
-      const isThere = stored.some((known) => 'bytes' in known && known.bytes.equals(bytes))
-      const signer = parsedOrNull(bytes)?.fingerprint
-      if (!isThere && (signer === undefined || !signers.has(signer))) {
-        await this.#context.referrers.add(bytes, candidate.subject)
-      }
-    }
+    const { report, fresh } = await this.#judgeCandidate(candidate)
+    for (const { bytes } of fresh) await this.#context.referrers.add(bytes, candidate.subject)
     return report
   }
 
+  /** Each signature once: neither what is kept already nor another one by a key whose signature is. */
   async #judgeCandidate ({ label, subject, layers, bundles, policy }: Candidate) {
     const trust = this.trust.read()
-    const fresh = bundles.map((bytes) => ({ digest: subject.digest, bytes }))
     const stored = await this.#context.referrers.list(subject.digest)
+    const signers = new Set(this.#judge(stored, layers, trust).signatures
+      .flatMap(({ fingerprint, problem }) => problem === null ? [fingerprint] : []))
+    const fresh: Array<{ digest: string, bytes: Buffer }> = []
+    for (const bytes of bundles) {
+      const isThere = [...stored, ...fresh].some((known) => 'bytes' in known && known.bytes.equals(bytes))
+      const signer = parsedOrNull(bytes)?.fingerprint
+      if (!isThere && (signer === undefined || !signers.has(signer))) fresh.push({ digest: subject.digest, bytes })
+    }
     const report = this.#judge([...stored, ...fresh], layers, trust)
     this.#enforce(report, { policy: stricter(policy, this.policy(trust)), digest: subject.digest, label })
-    return { report, stored, fresh }
+    return { report, fresh }
   }
 
   /** What keeps the signatures, for copying them and listing them anew. */

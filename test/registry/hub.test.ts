@@ -4,6 +4,8 @@ import { describe, expect, it } from 'vitest'
 import { Registry } from '../../registry/registry.js'
 import { startHub } from '../support/hub-server.js'
 import { fetched, NEEDED, publisher, REPOSITORY, WEIGHTS } from '../support/hub-fixtures.js'
+import { externalTensor, graph, model } from '../support/model-files.js'
+import { TABULAR } from '../support/registry-fake-model.js'
 import { fakeInspect, folderOf, modelBytes, openRegistry, START_MS } from '../support/registry-fixtures.js'
 
 describe('a repository of the hub', () => {
@@ -123,6 +125,31 @@ describe('a repository of the hub', () => {
     // fetched, then copied
     expect(told).toMatchObject({ totals: [bytes, bytes], added: 2 * bytes, ended: 2 })
   })
+})
+
+describe('weights of a repository', () => {
+  const commit = async (location: string, files: Record<string, string | Buffer> = {}) => {
+    const hub = await startHub()
+    hub.commit({ 'config.json': '{}', 'onnx/model.onnx': model(graph({ initializers: [externalTensor({ location })] })), ...files })
+    return hub
+  }
+
+  it('are fetched by the names in the header of the model, whatever these are', async () => {
+    const hub = await commit('parts/first.weights', { 'onnx/parts/first.weights': Buffer.alloc(16, 1), 'onnx/parts/other.weights': 'x' })
+    const { registry, pathsOf } = publisher(hub)
+    const settings = { endpoint: hub.endpoint, token: null, isOffline: false }
+    const { detail } = await registry.publish({ path: 'hf:ann/tiny', name: 'm', version: '1', actor: 'ann', hub: { settings } }, async () => TABULAR)
+    expect(pathsOf(detail.digest)).toEqual(['config.json', 'onnx/model.onnx', 'onnx/parts/first.weights', 'serving.json'])
+    expect(hub.seen.filter(({ url }) => url.includes('other.weights'))).toEqual([])
+  })
+
+  it.each([['../../x', 'has a .. segment'], ['missing.weights', 'is not among the files']])(
+    'named %s are refused', async (location, reason) => {
+      const hub = await commit(location)
+      const { publish, nothing } = publisher(hub)
+      await expect(publish()).rejects.toMatchObject({ code: 'SOURCE_INVALID', message: expect.stringContaining(reason) })
+      nothing()
+    })
 })
 
 describe('the token', () => {

@@ -1,9 +1,11 @@
+import { createPublicKey } from 'node:crypto'
 import { chmodSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
-import { exported, importFrom, kitOf, layoutOf, listingOf, MODEL, tarOf } from '../support/artifacts.js'
-import { fakeInspect, openRegistry, publishVersions, temporaryFolder } from '../support/registry-fixtures.js'
+import { loadPublicKey } from '../../registry/signing/keys.js'
+import { exported, importFrom, KEY, kitOf, layoutOf, listingOf, MODEL, tarOf } from '../support/artifacts.js'
+import { fakeInspect, folderOf, openRegistry, publishVersions, temporaryFolder } from '../support/registry-fixtures.js'
 
 const blobsOf = (dataDir: string) => listingOf(join(dataDir, 'registry'))
 
@@ -50,6 +52,21 @@ describe('an artifact of ours', () => {
     await expect(importFrom(registry, archive, { name: 'other' })).rejects.toMatchObject({ code: 'VERSION_CONFLICT' })
 
     expect(blobsOf(dataDir)).toEqual(before)
+  })
+
+  it('has each of its signatures once, however often it comes, and another by the same key not at all', async () => {
+    const { archive, digest } = await exported()
+    const { registry } = openRegistry()
+    const key = createPublicKey(KEY).export({ type: 'spki', format: 'pem' }).toString()
+    const path = join(folderOf({ 'key.pub': key }), 'key.pub')
+    registry.signing.decide({ actor: 'ann', reason: 'ours' }, { trust: loadPublicKey(path), name: 'ci', isReinstated: false })
+
+    for (const time of ['first', 'second', 'third']) {
+      const { signature } = await importFrom(registry, archive)
+      expect(signature, time).toMatchObject({ state: 'signed', signatures: [{ name: 'ci', problem: null }] })
+      expect(signature!.signatures, time).toHaveLength(1)
+    }
+    expect((await registry.signing.report(digest)).signatures).toHaveLength(1)
   })
 
   it('does not come back while it is removed', async () => {

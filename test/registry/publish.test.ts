@@ -114,6 +114,19 @@ describe('publishing', () => {
   })
 })
 
+describe('the progress of publishing', () => {
+  it('goes on while a large file is copied', async () => {
+    const { registry } = openRegistry()
+    const bytes = 3 * 1024 ** 2
+    const path = folderOf({ 'model.onnx': MODEL, 'model.onnx_data': Buffer.alloc(bytes, 7) })
+    const added: number[] = []
+    await publish(registry, path, { progress: { start: () => {}, add: (count: number) => { added.push(count) }, end: () => {} } })
+
+    expect(added.reduce((sum, count) => sum + count, 0)).toBe(bytes + MODEL.length)
+    expect(Math.max(...added)).toBeLessThanOrEqual(bytes / 4)
+  })
+})
+
 describe('publishing the same version again', () => {
   it('is a no-op for the same bytes, and still sets an alias', async () => {
     const { registry, tick } = openRegistry()
