@@ -2,6 +2,7 @@ import {
   createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject
 } from 'node:crypto'
 import { closeSync, existsSync, fchmodSync, fsyncSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { RegistryError } from '../errors.js'
 import { quote } from '../names.js'
 
@@ -89,9 +90,7 @@ export function toKeyObject ({ pem }: PublicKey): KeyObject {
  */
 export function generateKeyFiles (path: string, curve: Curve, passphrase?: string): PublicKey {
   const publicPath = `${path}.pub`
-  for (const file of [path, publicPath]) {
-    if (existsSync(file)) throw new RegistryError('KEY_CONFLICT', `${quote(file)} exists and is not overwritten`)
-  }
+  refuseKeyFiles(path)
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: curve })
   const pem = privateKey.export({
     type: 'pkcs8', format: 'pem', ...(passphrase === undefined ? {} : { cipher: 'aes-256-cbc', passphrase })
@@ -104,6 +103,15 @@ export function generateKeyFiles (path: string, curve: Curve, passphrase?: strin
     throw error
   }
   return describePublicKey(publicKey)
+}
+
+/** Refuses to make a key pair where there is one, or no folder. @throws RegistryError KEY_CONFLICT, SOURCE_INVALID */
+export function refuseKeyFiles (path: string): void {
+  for (const file of [path, `${path}.pub`]) {
+    if (existsSync(file)) throw new RegistryError('KEY_CONFLICT', `${quote(file)} exists and is not overwritten`)
+  }
+  const folder = dirname(path)
+  if (!existsSync(folder)) throw new RegistryError('SOURCE_INVALID', `cannot write ${quote(path)}: there is no folder ${quote(folder)}`)
 }
 
 function pemOf (key: KeyObject): string {

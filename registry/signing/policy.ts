@@ -56,8 +56,10 @@ export class TrustStore {
   }
 
   /** Adds a key, or renames it. @throws RegistryError KEY_CONFLICT for a name in use or a key that was revoked */
-  trust (key: PublicKey, decision: { name: string, at: number, isReinstated?: boolean }): void {
-    const { name, at, isReinstated = false } = decision
+  trust (
+    key: PublicKey, decision: { name: string, at: number, isReinstated?: boolean, isDryRun?: boolean }
+  ): void {
+    const { name, at, isReinstated = false, isDryRun = false } = decision
     if (!KEY_NAME.test(name)) {
       throw new RegistryError('KEY_INVALID',
         `the name of a key ${quote(name)} must be 1 to 64 letters, digits, . _ @ + or -, beginning with a letter or digit`)
@@ -74,26 +76,27 @@ export class TrustStore {
       }
       if (others.length >= KEYS_MAX) throw new RegistryError('KEY_CONFLICT', `there are ${KEYS_MAX} keys already`)
       return { policy, keys: [...others, { ...key, name, status: 'trusted', at }] }
-    })
+    }, isDryRun)
   }
 
   /**
    * Ends a key: every signature by it is invalid from now on, whenever it was made.
    * @throws RegistryError KEY_NOT_FOUND
    */
-  revoke (wanted: string, at: number): KnownKey {
+  revoke (wanted: string, at: number, isDryRun = false): KnownKey {
     const { fingerprint } = this.find(wanted)
     this.#update(({ policy, keys }) => ({
       policy,
       keys: keys.map((key) => key.fingerprint === fingerprint && key.status === 'trusted'
         ? { ...key, status: 'revoked', at }
         : key)
-    }))
+    }), isDryRun)
     return this.find(fingerprint)
   }
 
-  setPolicy (policy: SignaturePolicy): void {
-    this.#update(({ keys }) => ({ policy, keys }))
+  /** Says what becomes of versions without a valid signature. */
+  setPolicy (policy: SignaturePolicy, isDryRun = false): void {
+    this.#update(({ keys }) => ({ policy, keys }), isDryRun)
   }
 
   /** A key by its name, its fingerprint, or at least eight digits of it. @throws RegistryError KEY_NOT_FOUND */
@@ -117,10 +120,11 @@ export class TrustStore {
     }
   }
 
-  /** Reads, changes and replaces the file while nobody else does. */
-  #update (change: (trust: Trust) => Trust): void {
+  /** Reads, changes and replaces the file while nobody else does; a dry run leaves it as it is. */
+  #update (change: (trust: Trust) => Trust, isDryRun: boolean): void {
     withLock(this.#lock, LOCK_TIMEOUT_MS, () => {
       const { policy, keys } = change(this.read())
+      if (isDryRun) return
       const document: Static<typeof TrustSchema> = {
         schemaVersion: 1,
         policy,

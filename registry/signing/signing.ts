@@ -27,7 +27,13 @@ export interface SigningContext {
 }
 
 /** What somebody wants signed. */
-export interface SignRequest extends Actor { readonly name: string, readonly version: string, readonly digest: string }
+export interface SignRequest extends Actor {
+  readonly name: string
+  readonly version: string
+  readonly digest: string
+  /** Does and refuses all that signing would, but keeps nothing. */
+  readonly isDryRun?: boolean
+}
 
 export interface SignResult { readonly status: 'signed' | 'unchanged', readonly fingerprint: string, readonly bundle: Buffer }
 
@@ -62,20 +68,24 @@ export class Signing {
     return stricter(this.#context.policy, trust.policy)
   }
 
-  /** Changes the trust store and records who did. @throws RegistryError KEY_INVALID, KEY_CONFLICT, KEY_NOT_FOUND */
-  decide ({ actor, reason }: Actor, decision: Decision): void {
+  /**
+   * Changes the trust store and records who did; a dry run only refuses what it would.
+   * @throws RegistryError KEY_INVALID, KEY_CONFLICT, KEY_NOT_FOUND
+   */
+  decide ({ actor, reason }: Actor, decision: Decision, isDryRun = false): void {
     const at = this.#context.now()
-    const record = (action: string, subject: string, details: Record<string, unknown>) =>
-      this.#context.audit.append({ at, actor, action, subject, reason, details })
+    const record = (action: string, subject: string, details: Record<string, unknown>): void => {
+      if (!isDryRun) this.#context.audit.append({ at, actor, action, subject, reason, details })
+    }
     if ('trust' in decision) {
       const { trust: key, name, isReinstated } = decision
-      this.trust.trust(key, { name, at, isReinstated })
+      this.trust.trust(key, { name, at, isReinstated, isDryRun })
       record('key.trust', name, { fingerprint: key.fingerprint, curve: key.curve })
     } else if ('revoke' in decision) {
-      const { name, fingerprint } = this.trust.revoke(decision.revoke, at)
+      const { name, fingerprint } = this.trust.revoke(decision.revoke, at, isDryRun)
       record('key.revoke', name, { fingerprint })
     } else {
-      this.trust.setPolicy(decision.policy)
+      this.trust.setPolicy(decision.policy, isDryRun)
       record('key.policy', 'signatures', { policy: decision.policy })
     }
   }
@@ -101,7 +111,7 @@ export class Signing {
       return { status: 'unchanged', fingerprint: existing.bundle.fingerprint, bundle: existing.bytes }
     }
     const bundle = signLayers(name.slice(name.lastIndexOf('/') + 1), layers, privateKey)
-    await this.#add(request, bundle)
+    if (request.isDryRun !== true) await this.#add(request, bundle)
     return { status: 'signed', fingerprint: fingerprintOf(privateKey), bundle }
   }
 
@@ -114,7 +124,7 @@ export class Signing {
     const fault = filesFault(bundle.statement, await this.#layersOf(request.digest))
     if (fault !== null) throw invalid(`the bundle is not about ${request.name}:${request.version}: ${fault}`)
     const isThere = (await this.#parsed(request.digest)).some(({ bytes: stored }) => stored.equals(bytes))
-    if (!isThere) await this.#add(request, bytes)
+    if (!isThere && request.isDryRun !== true) await this.#add(request, bytes)
     return { status: isThere ? 'unchanged' : 'signed', fingerprint: bundle.fingerprint, bundle: bytes }
   }
 

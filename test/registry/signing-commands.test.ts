@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -11,7 +11,7 @@ function commandLine () {
   const dataDir = temporaryFolder()
   const folder = temporaryFolder()
   const warnings: string[] = []
-  const run = async (...words: string[]): Promise<{ json: Record<string, unknown>, text: string }> => {
+  const runQuietly = async (...words: string[]): Promise<Array<{ json: Record<string, unknown>, text: string }>> => {
     const printed: Array<{ json: Record<string, unknown>, text: string }> = []
     const program = new Command().exitOverride().configureOutput({ writeErr: () => {} }).option('--data-dir <path>', '', dataDir)
     addRegistryCommands(program, {
@@ -26,12 +26,16 @@ function commandLine () {
     } catch (error) {
       throw Object.assign(error as Error, { printed })
     }
+    return printed
+  }
+  const run = async (...words: string[]): Promise<{ json: Record<string, unknown>, text: string }> => {
+    const printed = await runQuietly(...words)
     expect(printed).toHaveLength(1)
     return printed[0]!
   }
   const publish = (version: string, ...words: string[]) =>
     run('publish', folderOf({ 'model.onnx': modelBytes(version) }), '--name', 'm', '--version', version, ...words)
-  return { run, publish, folder, key: join(folder, 'build.pem'), warnings, dataDir }
+  return { run, runQuietly, publish, folder, key: join(folder, 'build.pem'), warnings, dataDir }
 }
 
 /** Sets a variable of the environment for one test. */
@@ -154,4 +158,54 @@ describe('gauntlet publish and verify', () => {
     expect(failed).toMatch(/the bundle is not JSON/)
     expect(failed).not.toContain(readFileSync(key, 'utf8').split('\n')[1])
   })
+})
+
+describe('a dry run', () => {
+  it('of making, trusting and revoking keys and of the policy refuses as they would, and changes nothing', async () => {
+    const { run, key, dataDir } = commandLine()
+    expect((await run('keys', 'generate', key, '--dry-run')).json).toEqual({ dryRun: true, curve: 'P-256', privateKey: key, publicKey: `${key}.pub` })
+    expect(existsSync(key)).toBe(false)
+    const { fingerprint } = (await run('keys', 'generate', key)).json
+    await expect(run('keys', 'generate', key, '--dry-run')).rejects.toMatchObject({ code: 'KEY_CONFLICT' })
+
+    expect((await run('keys', 'trust', `${key}.pub`, '--name', 'build', '--dry-run')).text).toBe(`would be trusted: build (${fingerprint})`)
+    await expect(run('keys', 'trust', `${key}.pub`, '--name', '-', '--dry-run')).rejects.toMatchObject({ code: 'KEY_INVALID' })
+    expect((await run('keys', 'list')).json).toEqual({ policy: 'off', keys: [] })
+    await run('keys', 'trust', `${key}.pub`, '--name', 'build')
+    expect((await run('keys', 'revoke', 'build', '--reason', 'lost', '--dry-run')).json).toMatchObject({ dryRun: true, status: 'trusted' })
+    expect((await run('keys', 'policy', 'require', '--dry-run')).text).toBe('policy would be require (is off)')
+
+    expect((await run('keys', 'list')).json).toMatchObject({ policy: 'off', keys: [{ name: 'build', status: 'trusted' }] })
+    const registry = Registry.open({ dataDir, now: () => START_MS })
+    expect(registry.audit().list().map(({ action }) => action)).toEqual(['key.trust'])
+    registry.close()
+  })
+
+  it('of a signature checks key and files, and keeps and writes nothing', async () => {
+    const { run, publish, key, folder } = commandLine()
+    await run('keys', 'generate', key)
+    await publish('1')
+    const output = join(folder, 'model.sig')
+
+    expect((await run('sign', 'm:1', '--key', key, '--output', output, '--dry-run')).text).toMatch(/^would be signed: m:1 by /)
+
+    expect(existsSync(output)).toBe(false)
+    expect((await run('show', 'm:1')).json).toMatchObject({ signature: { state: 'unsigned' } })
+    writeFileSync(output, 'x')
+    await expect(run('sign', 'm:1', '--key', key, '--output', output, '--dry-run')).rejects.toMatchObject({ code: 'SOURCE_INVALID' })
+    await expect(run('sign', 'm:1', '--key', `${key}.pub`, '--dry-run')).rejects.toMatchObject({ code: 'KEY_INVALID' })
+  })
+})
+
+it('prints nothing with --quiet, but does it', async () => {
+  const { runQuietly, run, publish, key } = commandLine()
+  await publish('1')
+
+  expect(await runQuietly('keys', 'generate', key, '--quiet')).toEqual([])
+  expect(await runQuietly('keys', 'trust', `${key}.pub`, '--name', 'build', '--quiet')).toEqual([])
+  expect(await runQuietly('sign', 'm:1', '--key', key, '--quiet')).toEqual([])
+  expect(await runQuietly('keys', 'policy', 'warn', '--quiet')).toEqual([])
+  expect((await run('show', 'm:1')).json).toMatchObject({ signature: { state: 'signed' } })
+  expect(await runQuietly('keys', 'revoke', 'build', '--reason', 'lost', '--quiet')).toEqual([])
+  expect((await run('keys', 'list')).json).toMatchObject({ policy: 'warn', keys: [{ status: 'revoked' }] })
 })
