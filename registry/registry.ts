@@ -40,8 +40,8 @@ import { SERVING_FILE, SOURCE_LIMITS, type SourceLimits } from './source.js'
 import { TombstoneStore, type RemoveRequest } from './tombstones.js'
 import { verifyVersion, type Verification } from './verify.js'
 import {
-  datasetDetailOf, datasetOf, detailOf, kindOf, listModels, requireModel, requireVersion, servingOf, type DatasetDetail,
-  type ModelSummary, type VersionDetail, type VersionRow
+  datasetDetailOf, datasetOf, detailOf, findByDigest, kindOf, listModels, requireModel, requireVersion, servingOf,
+  type DatasetDetail, type ModelSummary, type VersionDetail, type VersionRow
 } from './versions.js'
 
 /** Opening includes migrations, which may take a while. */
@@ -216,6 +216,11 @@ export class Registry {
   showEither (name: string, version: string): VersionDetail | DatasetDetail {
     const row = requireVersion(this.#parts.database, name, version)
     return row.kind === 'dataset' ? datasetDetailOf(this.#parts.database, row) : detailOf(this.#parts.database, row)
+  }
+
+  /** The version of a model that has this digest; null when none has. */
+  versionOf (name: string, digest: string): string | null {
+    return findByDigest(this.#parts.database, name, digest)
   }
 
   /** @throws RegistryError MODEL_NOT_FOUND, VERSION_NOT_FOUND; KIND_MISMATCH for a dataset */

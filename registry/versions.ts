@@ -1,4 +1,4 @@
-import { and, asc, eq, isNull, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, isNull, sql } from 'drizzle-orm'
 import type { Connection } from './database.js'
 import type { DatasetDocument } from './datasets/document.js'
 import type { Kind } from './datasets/words.js'
@@ -55,6 +55,13 @@ export interface ModelSummary {
 export function findVersion (connection: Connection, model: string, version: string): VersionRow | null {
   return connection.select().from(versions)
     .where(and(eq(versions.model, model), eq(versions.version, version))).get() ?? null
+}
+
+/** The newest version of a model with this digest, or null. */
+export function findByDigest (connection: Connection, model: string, digest: string): string | null {
+  const row = connection.select({ version: versions.version }).from(versions)
+    .where(and(eq(versions.model, model), eq(versions.digest, digest))).orderBy(desc(versions.createdAt)).get()
+  return row?.version ?? null
 }
 
 /** The kind that a name is taken by, also by removed versions; null when it is free. */

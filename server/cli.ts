@@ -43,7 +43,7 @@ const VERIFICATION = new Set<string>([
   'GOLDEN_FAILED'
 ])
 
-interface GlobalOptions { dataDir: string, json?: true, server: string }
+interface GlobalOptions { dataDir: string, json?: true, server: string, color: boolean }
 
 /**
  * Runs the `gauntlet` command. Data goes to stdout, talk to stderr.
@@ -71,8 +71,10 @@ function buildProgram (signal: AbortSignal): Command {
     .configureHelp({ showGlobalOptions: true })
     .option('--json', 'print data as JSON on stdout')
     .option('--data-dir <folder>', 'folder of the registry and all state', process.env['GAUNTLET_DATA_DIR'] ?? '.gauntlet')
+    .option('--no-color', 'no colours, as NO_COLOR in the environment; FORCE_COLOR has them even where there is no terminal')
     .option('--server <url>', 'the running gateway to talk to', process.env['GAUNTLET_SERVER'] ?? 'http://127.0.0.1:8080')
   const options = (): GlobalOptions => program.opts<GlobalOptions>()
+  program.hook('preAction', () => { if (!options().color) process.env['NO_COLOR'] = '1' })
   const print = (json: unknown, text: () => string): void => {
     process.stdout.write(`${options().json === true ? JSON.stringify(json, null, 2) : text()}\n`)
   }

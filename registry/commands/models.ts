@@ -1,14 +1,12 @@
 import { Option, type Command } from 'commander'
 import type { CataloguedModel } from '../catalogue.js'
 import { CHAMPION, checkName } from '../names.js'
-import type { Serving } from '../serving.js'
-import { describeReport, type SignatureReport } from '../signing/report.js'
 import { formatTable } from '../table.js'
-import type { ModelSummary, VersionDetail } from '../versions.js'
+import type { ModelSummary } from '../versions.js'
 import { dataDirOf, withCatalogue, withRegistry, type RegistryCommandsContext } from './context.js'
-import { describeDataset } from './describe-dataset.js'
 import { parseLimit, showModel, type ShowModelFlags } from './show-model.js'
-import { nameOf, shortDigest, sizeOf, timeOf } from './words.js'
+import { showVersion } from './show-version.js'
+import { shortDigest, sizeOf, timeOf } from './words.js'
 
 const SHOWN_DEFAULT = 20
 
@@ -36,46 +34,19 @@ export function addModels (program: Command, { open, print }: RegistryCommandsCo
 
 /** `gauntlet show`. */
 export function addShow (program: Command, context: RegistryCommandsContext): void {
-  const { open, print } = context
   program.command('show')
     .description('show a model or dataset with its newest versions, or one version: digest, signature, what it is made of')
     .argument('<reference>', 'name for all of it; name:version or name@alias for one version')
     .addOption(new Option('--limit <count>', 'versions of a model to show').argParser(parseLimit).default(SHOWN_DEFAULT))
     .option('--ascii', 'draw metrics without block characters')
-    .action(async (reference: string, flags: ShowModelFlags, command: Command) => {
+    .option('--files', 'list the files of one version')
+    .action(async (reference: string, flags: ShowModelFlags & { readonly files?: true }, command: Command) => {
       if (!/[:@]/.test(reference)) {
         checkName(reference)
         return await showModel(reference, { ...flags, context, dataDir: dataDirOf(command) })
       }
-      await withRegistry(open, async (registry) => {
-        const { name, version } = registry.resolve(reference)
-        if (registry.kind(name) === 'dataset') {
-          const detail = registry.showDataset(name, version)
-          const signature = await registry.signing.report(detail.digest)
-          return print({ ...detail, signature }, () => describeDataset(detail, signature))
-        }
-        const detail = registry.show(name, version)
-        const signature = await registry.signing.report(detail.digest)
-        print({ ...detail, signature }, () => describeVersion(detail, signature))
-      })
+      await showVersion(reference, { context, dataDir: dataDirOf(command), files: flags.files === true })
     })
-}
-
-/** One version as lines of text. */
-export function describeVersion (detail: VersionDetail, signature: SignatureReport): string {
-  const specs = (kind: string, list: Serving['inputs']) =>
-    list.map(({ name, datatype, shape }) => [kind, `${name} ${datatype} [${shape.join()}]`])
-  return formatTable([
-    ['version', nameOf(detail)],
-    ['digest', detail.digest],
-    ['aliases', detail.aliases.join(',') || '-'],
-    ['task', detail.task],
-    ['size', `${detail.sizeBytes} bytes`],
-    ['published', timeOf(detail.createdAt)],
-    ['signature', describeReport(signature)],
-    ...specs('input', detail.inputs),
-    ...specs('output', detail.outputs)
-  ])
 }
 
 /** Names with the number of their versions, as a table. Only models have a champion. */

@@ -12,7 +12,7 @@ import { allowDomainOption, allowedBy, type DomainFlags } from './allow-domain.j
 import { withRegistry, type RegistryCommandsContext } from './context.js'
 import { describeDataset } from './describe-dataset.js'
 import { describeDatasetsLeft } from './import.js'
-import { describeVersion } from './models.js'
+import { describeVersion } from './describe-version.js'
 import { forceOption, refuseBareForce } from './force.js'
 import { createProgress } from './progress.js'
 import { addRemoteOptions, openClient, parseCount, type RemoteFlags } from './remote-options.js'

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { painter, type Paint } from '../color.js'
 import type { Check } from '../doctor/check.js'
 import { GateRefused } from './gate-refused.js'
 
@@ -8,6 +9,7 @@ export interface DoctorContext {
 }
 
 const SIGNS = { ok: 'ok  ', warn: 'WARN', fail: 'FAIL' } as const
+const COLORS = { ok: 'green', warn: 'yellow', fail: 'red' } as const
 
 /** `gauntlet doctor`: says whether this machine and data folder can serve, and what to do where they cannot. */
 export function addDoctorCommand (program: Command, { options, print }: DoctorContext): void {
@@ -24,12 +26,15 @@ export function addDoctorCommand (program: Command, { options, print }: DoctorCo
         ...dataFolderProbes({ dataDir, env: process.env, isDeep: deep, now: Date.now })
       ])
       const failed = checks.filter(({ state }) => state === 'fail').length
-      print({ ok: failed === 0, checks }, () => checks.map(line).join('\n'))
+      print({ ok: failed === 0, checks }, () => {
+        const paint = painter(process.stdout, process.env)
+        return checks.map((check) => line(check, paint)).join('\n')
+      })
       if (failed > 0) throw new GateRefused(`${failed} of ${checks.length} checks failed`)
     })
 }
 
-function line ({ name, state, detail, advice }: Check): string {
-  const first = `${SIGNS[state]} ${name.padEnd(13)} ${detail}`
+function line ({ name, state, detail, advice }: Check, paint: Paint): string {
+  const first = `${paint(COLORS[state], SIGNS[state])} ${name.padEnd(13)} ${detail}`
   return advice === null ? first : `${first}\n     ${''.padEnd(13)} -> ${advice}`
 }

@@ -1,4 +1,5 @@
 import cliProgress from 'cli-progress'
+import { painter } from '../color.js'
 
 /** How far a piece of work has come, for a person who waits. */
 export interface Progress {
@@ -17,14 +18,15 @@ const STEPS = 1_000
 const NO_PROGRESS: Progress = { update: () => {}, stop: () => {} }
 
 /**
- * A bar on `stream` while it is a terminal and nobody asked for JSON; otherwise nothing at all. `NO_COLOR` takes the
- * colour away; a dumb terminal gets no bar. It is wiped when it stops, so that it never stays between the results.
+ * A bar on `stream` while it is a terminal and nobody asked for JSON; otherwise nothing at all. It has a colour where
+ * `isColored` says so; a dumb terminal gets no bar. It is wiped when it stops, so that it never stays between the
+ * results.
  */
 export function startProgress (title: string, { stream, isJson, environment }: ProgressOptions): Progress {
   if (!stream.isTTY || isJson || environment['TERM'] === 'dumb') return NO_PROGRESS
-  const [green, plain] = environment['NO_COLOR'] ? ['', ''] : ['\u001B[32m', '\u001B[39m']
+  const drawn = painter(stream, environment)('green', '{bar}')
   const bar = new cliProgress.SingleBar({
-    format: `${title} ${green}{bar}${plain} {percentage} %  {eta_formatted} left`,
+    format: `${title} ${drawn} {percentage} %  {eta_formatted} left`,
     stream,
     clearOnComplete: true,
     gracefulExit: false,

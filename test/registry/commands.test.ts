@@ -170,6 +170,33 @@ describe('gauntlet show', () => {
     await expect(run('show', 'q')).rejects.toMatchObject({ code: 'MODEL_NOT_FOUND' })
   })
 
+  it('tells what a version was made from, how good it was, and on request its files', async () => {
+    const { run, publish } = commandLine()
+    const parent = (await publish('1')).json as { digest: string }
+    const serving = join(folderOf({ 'serving.json': JSON.stringify({ lineage: { datasets: ['sms:1'] }, labels: ['ham', 'spam'] }) }), 'serving.json')
+    await publish('2', '--serving', serving, '--parent', 'm:1', '--metric', 'accuracy=0.93')
+
+    const [bare, full] = [await run('show', 'm:2'), await run('show', 'm:2', '--files')]
+
+    expect(bare.text.split('\n').slice(-4)).toEqual([
+      'labels     2: ham, spam', `parent     m:1 ${parent.digest}`, 'dataset    sms:1', 'metric     accuracy 0.93'
+    ])
+    expect(bare.json).not.toHaveProperty('files')
+    expect(full.json).toMatchObject({ provenance: {}, files: [{ path: 'model.onnx', digest: expect.any(String), sizeBytes: expect.any(Number) }, { path: 'serving.json' }] })
+    expect(full.text).toMatch(/\n\nFILE +SIZE +DIGEST\nmodel.onnx +[\d.]+ \w+ +[0-9a-f]{12}\nserving.json /)
+  })
+
+  it('shows a version whose manifest is damaged, and says so', async () => {
+    const { run, publish, dataDir, warnings } = commandLine()
+    const { digest } = (await publish('1', '--alias', 'champion')).json as { digest: string }
+    const path = join(dataDir, 'registry', 'blobs', 'sha256', digest.slice(7))
+    chmodSync(path, 0o644)
+    writeFileSync(path, 'x')
+
+    expect((await run('show', 'm:1')).json).toMatchObject({ version: '1' })
+    expect(warnings).toEqual([expect.stringContaining('does not match its digest')])
+  })
+
   it('does not let a hostile tensor name reach the terminal', async () => {
     const { run } = commandLine()
     const path = folderOf({ 'model.onnx': modelBytes('1', { inputs: [{ name: 'x\u001b[2J', datatype: 'FP32', shape: [1] }] }) })
