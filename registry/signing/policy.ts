@@ -5,6 +5,7 @@ import { withLock } from '../database.js'
 import { RegistryError } from '../errors.js'
 import { replaceFile } from '../layout.js'
 import { quote } from '../names.js'
+import { didYouMean } from '../nearest.js'
 import type { TemporaryDirectories } from '../temporary.js'
 import { parsePublicKey, type PublicKey } from './keys.js'
 import type { SignaturePolicy } from './policies.js'
@@ -108,7 +109,9 @@ export class TrustStore {
       : keys.filter(({ fingerprint }) => fingerprint.startsWith(wanted))
     const [key] = found
     if (key !== undefined && found.length === 1) return key
-    throw new RegistryError('KEY_NOT_FOUND', `${found.length === 0 ? 'no key' : 'more than one key'} is ${quote(wanted)}`)
+    const hint = found.length === 0 ? didYouMean(wanted, keys.map(({ name }) => name)) : ''
+    throw new RegistryError('KEY_NOT_FOUND',
+      `${found.length === 0 ? 'no key' : 'more than one key'} is ${quote(wanted)}${hint}`)
   }
 
   #text (): string | null {

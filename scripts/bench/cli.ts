@@ -15,6 +15,10 @@ const { values: options } = parseArgs({
   }
 })
 const DIGITS = 64
+const COMMANDS = [
+  ['--help'], ['models'], ['models', '--json'], ['show', 'busy'], ['show', 'busy', '--json'], ['alias', 'list', 'busy'],
+  ['__complete', '--', 'show', 'o'], ['__complete', '--', 'show', 'busy:']
+]
 const MAIN = fileURLToPath(new URL('../../dist/server/main.js', import.meta.url))
 
 /**
@@ -26,11 +30,12 @@ function main (): void {
   const dataDir = mkdtempSync(join(tmpdir(), 'gauntlet-bench-cli-'))
   try {
     fill(dataDir, Number(options.versions))
+    process.env['GAUNTLET_DATA_DIR'] = dataDir
     const node = median(['-e', '0'])
     process.stdout.write(`${options.versions} versions, median of ${options.rounds} rounds; node alone ${node.toFixed(0)} ms\n`)
-    for (const words of [['--help'], ['models'], ['models', '--json'], ['show', 'busy'], ['show', 'busy', '--json'], ['alias', 'list', 'busy']]) {
-      const took = median([MAIN, ...words, '--data-dir', dataDir])
-      process.stdout.write(`${words.join(' ').padEnd(18)} ${took.toFixed(0)} ms, ${(took - node).toFixed(0)} ms more than node alone\n`)
+    for (const words of COMMANDS) {
+      const took = median([MAIN, ...words])
+      process.stdout.write(`${words.join(' ').padEnd(26)} ${took.toFixed(0)} ms, ${(took - node).toFixed(0)} ms more than node alone\n`)
     }
   } finally {
     rmSync(dataDir, { recursive: true, force: true })

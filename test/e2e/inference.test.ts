@@ -45,6 +45,13 @@ describe('Open Inference Protocol', () => {
     expect((await call(url, '/v2/models/lookup/versions/2')).json).toMatchObject({ versions: ['2'] })
   })
 
+  it('names the model or version that was probably meant', async () => {
+    const message = async (path: string) => (await call(url, path, { inputs: [INPUT] })).json as { error: string }
+
+    expect(await message('/v2/models/lokup/infer')).toMatchObject({ error: 'there is no model "lokup"; did you mean "lookup"?' })
+    expect(await message('/v2/models/lookup/versions/11/infer')).toMatchObject({ error: expect.stringContaining('did you mean "1"?') as string })
+  })
+
   it('tells whether a model and a version are ready', async () => {
     expect(await call(url, '/v2/models/lookup/ready')).toMatchObject({ status: 200, json: { name: 'lookup', ready: true } })
     expect(await call(url, '/v2/models/lookup/versions/1/ready')).toMatchObject({ status: 200 })

@@ -60,6 +60,7 @@ describe('gauntlet keys', () => {
       'NAME   STATUS   CURVE  SINCE                     FINGERPRINT',
       `build  trusted  P-384  2023-11-14T22:13:20.000Z  ${fingerprint}`
     ])
+    await expect(run('keys', 'revoke', 'biuld', '--reason', 'lost')).rejects.toThrow('no key is "biuld"; did you mean "build"?')
     expect((await run('keys', 'revoke', 'build', '--reason', 'lost')).text).toBe(`revoked build (${fingerprint})`)
     expect((await run('keys', 'list')).json).toMatchObject({ keys: [{ name: 'build', status: 'revoked' }] })
     await expect(run('keys', 'trust', `${key}.pub`, '--name', 'build')).rejects.toMatchObject({ code: 'KEY_CONFLICT' })
