@@ -39,13 +39,18 @@ export interface DriftRequest {
 
 /** What `gauntlet drift` says: the result of the evaluator, what was compared, and what was left out. */
 export interface DriftReport extends DriftResult {
+  /** A file, or the version that a baseline belongs to. */
   readonly reference: { readonly file: string, readonly rows: number }
   readonly current: { readonly file: string, readonly rows: number }
   readonly seed: number
 }
 
 /** A reference that has been read: columns, or the sketch that was kept of them. */
-type Reference = Omit<TypedColumns, 'data'> & { readonly data: DriftTable | TableSketch }
+type Reference = Omit<TypedColumns, 'data'> & {
+  readonly data: DriftTable | TableSketch
+  /** The version that the sketch belongs to. */
+  readonly owner?: string
+}
 
 type OnShare = (share: number) => void
 
@@ -70,7 +75,7 @@ export async function driftFiles (request: DriftRequest): Promise<DriftReport> {
     return {
       ...result,
       notes: [...reference.left, ...result.notes],
-      reference: { file: path, rows: reference.rows },
+      reference: { file: reference.owner ?? path, rows: reference.rows },
       current: { file: currentPath, rows: current.rows },
       seed
     }
@@ -84,7 +89,8 @@ async function openReference (request: DriftRequest, onShare: OnShare): Promise<
   if (extname(path) === '.json') return await readSketch(path, request)
   if (await isVersion(path)) {
     if (request.sketch !== undefined) throw new GatewayError('BAD_REQUEST', '--sketch: a baseline is a sketch already')
-    return referenceOf(path, await baselineOfVersion(path, dataDir), request)
+    const { owner, sketch } = await baselineOfVersion(path, dataDir)
+    return { ...referenceOf(path, sketch, request), owner }
   }
   return await readReference(request, onShare)
 }

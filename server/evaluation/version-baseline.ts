@@ -13,19 +13,23 @@ export async function isVersion (text: string): Promise<boolean> {
   return await stat(text).then(() => false, () => true)
 }
 
+/** A drift baseline, and whose it is. */
+export interface VersionBaseline { readonly owner: string, readonly sketch: TableSketch }
+
 /**
  * The drift baseline that was published with a version.
  * @throws GatewayError NOT_FOUND when there is none; RegistryError *_NOT_FOUND, KIND_MISMATCH; EvaluatorError MALFORMED
  */
-export async function baselineOfVersion (reference: string, dataDir: string): Promise<TableSketch> {
+export async function baselineOfVersion (reference: string, dataDir: string): Promise<VersionBaseline> {
   const { Registry } = await import('../../registry/registry.js')
   const registry = Registry.open({ dataDir, now: Date.now })
   try {
     const { name, version } = registry.resolve(reference)
     const { baseline } = registry.show(name, version).serving
-    if (baseline !== undefined) return parseSketch(baseline, `${name}:${version} baseline`)
+    const owner = `${name}:${version}`
+    if (baseline !== undefined) return { owner, sketch: parseSketch(baseline, `${owner} baseline`) }
     throw new GatewayError('NOT_FOUND',
-      `${name}:${version} has no drift baseline; expected a version that was published with --baseline`)
+      `${owner} has no drift baseline; expected a version that was published with --baseline`)
   } finally {
     registry.close()
   }

@@ -64,7 +64,9 @@ describe('publish --baseline and drift NAME:VERSION', () => {
       expect(sketched.notes).toEqual(['text: no domain classifier, for the reference keeps no texts'])
     }
     expect(await drift('m', older)).toMatchObject({ code: 4 })
-    expect(await drift('m@champion', older)).toMatchObject({ code: 6, talk: expect.stringContaining('severe') as string })
+    const refused = await drift('m@champion', older)
+    expect(refused).toMatchObject({ code: 6, talk: expect.stringContaining('severe') as string })
+    expect(JSON.parse(refused.out)).toMatchObject({ reference: { file: 'm:1', rows: 1_000 } })
     const registry = open()
     const { baseline } = registry.show('m', '1').serving
     registry.close()
