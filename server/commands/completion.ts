@@ -11,7 +11,9 @@ export interface CompletionContext {
 
 const VERSIONS_MAX = 100
 const ROLLOUTS_MAX = 50
-const NOTHING: Known = { models: () => [], versions: () => [], aliases: () => [], rollouts: () => [] }
+const NOTHING: Known = {
+  models: () => [], datasets: () => [], versions: () => [], aliases: () => [], rollouts: () => []
+}
 
 const HELP = `
 Examples:
@@ -58,6 +60,7 @@ async function answer (program: Command, words: readonly string[], usualDataDir:
 function knownTo (catalogue: Catalogue): Known {
   return {
     models: () => catalogue.models().map(({ name }) => name),
+    datasets: () => catalogue.models().filter(({ kind }) => kind === 'dataset').map(({ name }) => name),
     versions: (model) => catalogue.versions(model, VERSIONS_MAX).map(({ version }) => version),
     aliases: (model) => catalogue.aliases(model),
     rollouts: () => catalogue.rollouts(ROLLOUTS_MAX).map(({ id, model, state }) => ({ id, description: `${model}, ${state}` }))

@@ -4,7 +4,9 @@ import { kindOfArgument, kindOfOption, type WordKind } from './kinds.js'
 
 /** What can be named: read from the registry when it is needed. */
 export interface Known {
+  /** Models and datasets. */
   readonly models: () => readonly string[]
+  readonly datasets: () => readonly string[]
   /** Newest first. */
   readonly versions: (model: string) => readonly string[]
   readonly aliases: (model: string) => ReadonlyArray<{ readonly alias: string, readonly version: string }>
@@ -22,6 +24,9 @@ export interface Completion {
 
 /** So many candidates are offered; more help nobody. */
 export const CANDIDATES_MAX = 200
+
+/** What the name of a dataset stands behind where rows are read. */
+const DATASET = 'dataset:'
 
 const CHAMPION = { value: 'champion', description: 'the version that answers by default' }
 
@@ -67,7 +72,7 @@ function wordCandidates (line: CommandLine, known: () => Known): Completion {
 }
 
 function candidatesOf (kind: WordKind, line: CommandLine, known: () => Known): Completion {
-  const isFile = kind === 'file' || kind === 'reference-or-file'
+  const isFile = kind === 'file' || kind === 'reference-or-file' || kind === 'rows' || kind === 'reference-or-rows'
   const candidates = (): readonly Candidate[] => {
     switch (kind) {
       case 'model': return plain(known().models())
@@ -76,6 +81,8 @@ function candidatesOf (kind: WordKind, line: CommandLine, known: () => Known): C
       case 'rollout': return known().rollouts().map(({ id, description }) => ({ value: id, description }))
       case 'reference':
       case 'reference-or-file': return referenceCandidates(line.current, known())
+      case 'reference-or-rows': return [...referenceCandidates(line.current, known()), ...datasetCandidates(known())]
+      case 'rows': return datasetCandidates(known())
       case 'file':
       case 'anything': return []
     }
@@ -100,6 +107,10 @@ function referenceCandidates (current: string, known: Known): Candidate[] {
       ? []
       : known.versions(model).map((version) => ({ value: `${model}:${version}`, description: pointing(version) }))
   ]
+}
+
+function datasetCandidates (known: Known): Candidate[] {
+  return plain(known.datasets().map((name) => `${DATASET}${name}`))
 }
 
 function aliasCandidates (aliases: ReturnType<Known['aliases']>): Candidate[] {

@@ -1,7 +1,9 @@
 import type { Argument, Option } from 'commander'
 
-/** What a word can be: something that is known by name, a path, or anything. */
-export type WordKind = 'reference' | 'reference-or-file' | 'model' | 'version' | 'alias' | 'rollout' | 'file' | 'anything'
+/** What a word can be: something that is known by name, a path, rows (a path or `dataset:NAME`), or anything. */
+export type WordKind =
+  | 'reference' | 'reference-or-file' | 'reference-or-rows' | 'model' | 'version' | 'alias' | 'rollout' | 'file' | 'rows'
+  | 'anything'
 
 const ARGUMENTS: Readonly<Record<string, WordKind>> = {
   reference: 'reference',
@@ -18,7 +20,7 @@ const ARGUMENTS: Readonly<Record<string, WordKind>> = {
   source: 'file',
   config: 'file',
   metrics: 'file',
-  current: 'file'
+  current: 'rows'
 }
 
 const OPTIONS: Readonly<Record<string, WordKind>> = {
@@ -31,14 +33,16 @@ const OPTIONS: Readonly<Record<string, WordKind>> = {
   '--encoder': 'reference'
 }
 
-const PLACEHOLDERS: Readonly<Record<string, WordKind>> = { file: 'file', folder: 'file', path: 'file' }
+const PLACEHOLDERS: Readonly<Record<string, WordKind>> = { file: 'file', folder: 'file', path: 'file', data: 'rows' }
 
 /** Words that mean something else in one command, by its path and the name of the argument or option. */
 const EXCEPTIONS: Readonly<Record<string, WordKind>> = {
   'export target': 'file',
   'push target': 'anything',
   'pull source': 'anything',
-  'drift reference': 'reference-or-file',
+  'drift reference': 'reference-or-rows',
+  'score file': 'rows',
+  'compare file': 'rows',
   'keys trust --name': 'anything',
   'rollout list --model': 'model'
 }

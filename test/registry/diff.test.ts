@@ -83,6 +83,22 @@ describe('gauntlet diff', () => {
     expect([code, talk]).toEqual([6, 'gauntlet: m:1 and m:2 differ\n'])
   })
 
+  it('compares datasets by what they say of themselves, and nothing with what is of another kind', async () => {
+    const { registry, dataDir } = openRegistry()
+    await publish(registry, '1', base)
+    const rows = (text: string): string => join(folderOf({ 'rows.jsonl': text }), 'rows.jsonl')
+    for (const [version, text] of [['1', '{"a":1}\n'], ['2', '{"a":1,"b":2}\n{"a":3}\n']] as const) {
+      expect((await gauntlet('publish', rows(text), '--kind', 'dataset', '--name', 'd', '--version', version, '--quiet', '--data-dir', dataDir)).code).toBe(0)
+    }
+
+    const { diff } = await compare(dataDir, 'd:1', 'd')
+
+    expect(diff.b.version).toBe('2')
+    expect(diff.fields.find(({ field }) => field === 'rows')).toEqual({ field: 'rows', a: 1, b: 2 })
+    expect(diff.layers.map(({ path, change }) => [path, change])).toEqual([['dataset.json', 'changed'], ['rows.jsonl', 'changed']])
+    expect(await gauntlet('diff', 'd:1', 'm:1', '--data-dir', dataDir)).toMatchObject({ code: 9, talk: expect.stringContaining('expected two of a kind') as string })
+  })
+
   it('refuses what is not there, with the registry\'s own words, and manifests that do not verify', async () => {
     const { registry, dataDir } = openRegistry()
     await publish(registry, '1', base)

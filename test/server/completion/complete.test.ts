@@ -73,6 +73,19 @@ it('asks for paths where they are wanted, beside names where both will do', asyn
   expect(await values('golden', 'add', 'sp')).toEqual(['spam/filter', 'spam/filter@champion', 'spam/filter:1.0.0', ''])
 })
 
+it('offers datasets where rows are read, and what else may stand there', async () => {
+  const { dataDir, tab, values } = await tabKey()
+  const rows = join(temporaryFolder(), 'rows.jsonl')
+  writeFileSync(rows, '{"a":1}\n')
+  expect((await gauntlet('publish', rows, '--kind', 'dataset', '--name', 'spam/rows', '--version', '1', '--quiet', '--data-dir', dataDir)).code).toBe(0)
+
+  expect(await tab('score', 'da')).toEqual(['dataset:spam/rows', '\tfiles'])
+  expect(await values('publish', 'x.onnx', '--baseline', '')).toEqual(['dataset:spam/rows', ''])
+  expect(await values('drift', 'se')).toEqual(['sentiment', 'sentiment@champion', 'sentiment@stable', 'sentiment:1.0.0', ''])
+  expect(await values('drift', 'sentiment:1.0.0', 'd')).toEqual(['dataset:spam/rows', ''])
+  expect(await values('show', 'spam/r')).toEqual(['spam/rows', 'spam/rows:1'])
+})
+
 it('looks where the command line says, and is silent where there is nothing or something broken', async () => {
   const { dataDir } = await tabKey()
   const broken = temporaryFolder()
