@@ -135,6 +135,8 @@ export {
 } from './drift/adwin.js'
 export { inferColumns } from './drift/infer-columns.js'
 export { sketchColumn, sketchTable, type SketchOptions, type TableSketch } from './drift/sketch.js'
+export { sketchBaseline, type BaselineOptions, type BaselineResult } from './drift/baseline.js'
+export type { Aggregation } from './drift/aggregate.js'
 export { mergeSketches } from './drift/merge-sketches.js'
 export { parseSketch } from './drift/parse-sketch.js'
 export { detectDrift, type DriftOptions } from './drift/detect.js'

@@ -1,3 +1,7 @@
+import { EvaluatorError, requireBetween } from '../errors.js'
+
+const BOUND_MAX = 1_000_000
+
 /**
  * Rules by which a sketch keeps nothing that stands for fewer rows than `rowsMin`, but for the extremes of numbers, and
  * no sample of rows: quantiles instead of samples, rare categories counted together, only words of several texts.
@@ -9,6 +13,16 @@ export interface Aggregation {
   readonly quantilesMax: number
   /** Most words of a text column, whole, >= 0. */
   readonly vocabularyMax: number
+}
+
+/** Refuses bounds that are no whole numbers in their range. @throws EvaluatorError OUT_OF_RANGE */
+export function requireAggregation ({ rowsMin, quantilesMax, vocabularyMax }: Aggregation): void {
+  const bounds = [['rowsMin', rowsMin, 1], ['quantilesMax', quantilesMax, 1], ['vocabularyMax', vocabularyMax, 0]] as const
+  for (const [name, bound, least] of bounds) {
+    requireBetween(`aggregate.${name}`, bound, least, BOUND_MAX)
+    if (Number.isInteger(bound)) continue
+    throw new EvaluatorError('OUT_OF_RANGE', `aggregate.${name}`, `expected a whole number, got ${bound}`)
+  }
 }
 
 /** Numbers are rounded to this share of their range where that changes the order of none. */

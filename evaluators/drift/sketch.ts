@@ -1,6 +1,6 @@
 import { EvaluatorError, requireChoice, requireList } from '../errors.js'
 import type { Random } from '../statistics/random.js'
-import type { Aggregation } from './aggregate.js'
+import { requireAggregation, type Aggregation } from './aggregate.js'
 import { readCategories, readNumbers, readTexts, readVectors } from './cells.js'
 import type { CategoricalSketch, ColumnSketch, EmbeddingSketch, TextSketch } from './column-sketch.js'
 import { COLUMN_KINDS, type ColumnKind, type Columns, type Table } from './drift-result.js'
@@ -43,13 +43,14 @@ export interface SketchOptions {
  * @param kind what the column holds
  * @param column its cells; null, undefined and NaN are missing
  * @param argument what the caller calls the column, for the error
- * @throws EvaluatorError MALFORMED, NOT_FINITE or LENGTH_MISMATCH, naming the cell
+ * @throws EvaluatorError MALFORMED, NOT_FINITE or LENGTH_MISMATCH, naming the cell; OUT_OF_RANGE for `aggregate`
  */
 export function sketchColumn (
   kind: ColumnKind, column: ArrayLike<unknown>, options: SketchOptions, argument = 'column'
 ): ColumnSketch {
   requireChoice('kind', kind, COLUMN_KINDS)
   requireList(argument, column)
+  if (options.aggregate !== undefined) requireAggregation(options.aggregate)
   switch (kind) {
     case 'numeric': {
       const { values, missing } = readNumbers(argument, column)

@@ -77,6 +77,7 @@ export function wordsOf (text: string): string[] {
 export function buildVocabulary (texts: readonly string[], sizeMax: number, textsMin = 1): string[] {
   requireTexts('texts', texts)
   requireBetween('sizeMax', sizeMax, 0, Number.MAX_SAFE_INTEGER)
+  requireBetween('textsMin', textsMin, 0, Number.MAX_SAFE_INTEGER)
   const counts = new Map<string, number>()
   for (const text of texts) {
     for (const word of new Set(wordsOf(text))) counts.set(word, (counts.get(word) ?? 0) + 1)

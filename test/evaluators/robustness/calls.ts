@@ -250,7 +250,7 @@ export const CALLS: Readonly<Record<keyof typeof evaluators, Call>> = {
   fisherExact: { args: [TABLE], unbounded: /oddsRatio/ },
   gTest: { args: [TABLE] },
   yatesTest: { args: [TABLE] },
-  buildVocabulary: { args: [['the cat', 'The dog', 'a cat'], 2] },
+  buildVocabulary: { args: [['the cat', 'The dog', 'a cat'], 2, 1] },
   describeText: { args: ['Ab 12, да'] },
   outOfVocabularyRate: {
     args: ['the cat the fish', ['the', 'cat']],
@@ -277,7 +277,11 @@ export const CALLS: Readonly<Record<keyof typeof evaluators, Call>> = {
   updateAdwin: { args: [evaluators.updateAdwin(STATES.adwin, 4).state, 5], trusted: /rows\[/ },
   inferColumns: { args: [{ stars: [1, 5, 4], plan: ['free', 'paid', null], vector: [[1, 0], [0, 1]] }], lenient: /\[|values$|previous/ },
   sketchColumn: { args: ['numeric', [1, 2, 3, 4], { random }], lenient: /\[|values$|previous/ },
-  sketchTable: { args: [ROWS, COLUMNS, { random }], lenient: /\[|values$|previous/ },
+  sketchTable: {
+    args: [ROWS, COLUMNS, { random, aggregate: { rowsMin: 2, quantilesMax: 3, vocabularyMax: 5 } }],
+    lenient: /\[|values$|previous/
+  },
+  sketchBaseline: { args: [ROWS, COLUMNS, { random, bytesMax: 10_000 }], lenient: /\[|values$|previous/ },
   mergeSketches: { args: [SKETCH, SKETCH, random], lenient: /\[|values$|previous/ },
   parseSketch: { args: [JSON.parse(JSON.stringify(SKETCH))], lenient: /\[|values$|previous/ },
   detectDrift: {
