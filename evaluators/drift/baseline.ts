@@ -77,22 +77,25 @@ function byteLength (text: string): number {
 }
 
 function coarser (sketch: TableSketch, quantiles: number, categories: number): TableSketch {
-  const columns = Object.entries(sketch.columns).map(([name, column]): [string, ColumnSketch] => {
-    switch (column.kind) {
-      case 'numeric': return [name, coarserNumbers(column, quantiles)]
-      case 'categorical': return [name, coarserCategories(column, categories)]
-      case 'embedding': return [name, column]
-      case 'text': return [name, {
-        ...column,
-        length: coarserNumbers(column.length, quantiles),
-        digits: coarserNumbers(column.digits, quantiles),
-        punctuation: coarserNumbers(column.punctuation, quantiles),
-        upperCase: coarserNumbers(column.upperCase, quantiles),
-        outOfVocabulary: coarserNumbers(column.outOfVocabulary, quantiles)
-      }]
-    }
-  })
+  const columns = Object.entries(sketch.columns).map(([name, column]): [string, ColumnSketch] =>
+    [name, coarserColumn(column, quantiles, categories)])
   return { ...sketch, columns: Object.fromEntries(columns) }
+}
+
+function coarserColumn (column: ColumnSketch, quantiles: number, categories: number): ColumnSketch {
+  switch (column.kind) {
+    case 'numeric': return coarserNumbers(column, quantiles)
+    case 'categorical': return coarserCategories(column, categories)
+    case 'embedding': return column
+    case 'text': return {
+      ...column,
+      length: coarserNumbers(column.length, quantiles),
+      digits: coarserNumbers(column.digits, quantiles),
+      punctuation: coarserNumbers(column.punctuation, quantiles),
+      upperCase: coarserNumbers(column.upperCase, quantiles),
+      outOfVocabulary: coarserNumbers(column.outOfVocabulary, quantiles)
+    }
+  }
 }
 
 function coarserNumbers (sketch: NumericSketch, quantiles: number): NumericSketch {

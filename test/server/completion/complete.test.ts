@@ -1,6 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Command, Option } from 'commander'
+import fc from 'fast-check'
 import { expect, it } from 'vitest'
+import { complete, type Known } from '../../../server/completion/complete.js'
 import { gauntlet } from '../../support/command.js'
 import { openRegistry, publishVersions, temporaryFolder } from '../../support/registry-fixtures.js'
 import { createIn } from '../../support/registry-rollouts.js'
@@ -97,4 +100,24 @@ it('looks where the command line says, and is silent where there is nothing or s
   expect(await gauntlet('__complete', '--', '--data-dir', broken, 'show', '')).toEqual(silent)
   expect(await gauntlet('__complete', '--', '--data-dir', join(broken, 'nowhere'), 'show', '')).toEqual(silent)
   expect(await gauntlet('__complete', '--', 'alias', 'set', '--reason')).toMatchObject({ code: 0, talk: '' })
+})
+
+it('takes any command line, and offers only what the current word is the beginning of', () => {
+  const program = new Command('gauntlet').option('--json').option('--data-dir <folder>')
+  program.command('show').argument('<reference>').option('-l, --limit <count>')
+  const alias = program.command('alias')
+  alias.command('set').argument('<name>').argument('<alias>').argument('<version>').addOption(new Option('--mode [mode]').choices(['a', 'b']))
+  program.command('tag').argument('<reference>').argument('<aliases...>')
+  const known: Known = {
+    models: () => ['m', 'mm'], datasets: () => ['d'], versions: () => ['2', '1'], aliases: () => [{ alias: 'champion', version: '1' }], rollouts: () => []
+  }
+  const word = fc.oneof(
+    fc.constantFrom('show', 'alias', 'set', 'tag', 'm', 'm:', 'm@', 'm:1', '--', '-', '--limit', '-l', '--limit=', '--mode=', '--mode', '--data-dir', '--nope=x', ''),
+    fc.string({ maxLength: 5 }))
+
+  fc.assert(fc.property(fc.array(word, { maxLength: 6 }), (words) => {
+    const { candidates } = complete(program, words, () => known)
+
+    expect(candidates.filter(({ value }) => !value.startsWith(words.at(-1) ?? ''))).toEqual([])
+  }), { seed: 5, numRuns: 2_000 })
 })
