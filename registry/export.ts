@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
-import { lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { lstat, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { writeArchive, type ExportFile } from './artifacts/archive.js'
 import { cloneHashed, hexOf, syncDirectory, writeDurably } from './blobs.js'
@@ -11,10 +11,14 @@ import { ARTIFACT_TYPE, canonicalJson, MANIFEST_MEDIA_TYPE, parseManifest, type 
 import { quote } from './names.js'
 import type { TransferProgress } from './progress.js'
 import { entryOf, type ReferrerStore, type SignatureManifest } from './signing/store.js'
+import { hostTag, isWriterGone } from './temporary.js'
 import type { VersionRow } from './versions.js'
 
 export const EXPORT_FORMATS = ['oci-dir', 'oci-archive', 'folder'] as const
 export type ExportFormat = typeof EXPORT_FORMATS[number]
+
+/** What is not whole yet ends so, behind whose it is. */
+const STAGE_END = '.partial'
 
 export interface ExportRequest {
   readonly name: string
@@ -60,12 +64,13 @@ export async function exportVersion (
   const bytes = files.reduce((sum, file) => sum + ('bytes' in file ? file.bytes.length : file.sizeBytes), 0)
   const result = { digest: row.digest, target, format, files: files.length, bytes, signatures: signatures.length }
   if (isDryRun) return result
-  const stage = join(dirname(target), `.${basename(target).slice(0, 100)}.${randomUUID()}.partial`)
+  const stage = join(dirname(target), `${stagePrefix(target)}${hostTag()}-${process.pid}-${randomUUID()}${STAGE_END}`)
   progress?.start(label, bytes)
   try {
     if (format === 'oci-archive') await writeArchive(layout, stage, files, { seconds: sourceDateEpoch, progress })
     else await writeFolder(layout, stage, files, progress)
-    await putInPlace(stage, target, isForced)
+    await putInPlace(stage, target, format, isForced)
+    await removeAbandoned(target)
   } catch (error) {
     await rm(stage, { recursive: true, force: true })
     if (error instanceof RegistryError) throw error
@@ -175,7 +180,13 @@ async function isFile (path: string): Promise<boolean> {
   return (await stat(path).catch(() => null))?.isFile() === true
 }
 
-async function putInPlace (stage: string, target: string, isForced: boolean): Promise<void> {
+/** A file replaces a file at once; a folder cannot, so for a moment neither is there, and the old one lies beside. */
+async function putInPlace (stage: string, target: string, format: ExportFormat, isForced: boolean): Promise<void> {
+  if (format === 'oci-archive' && isForced) {
+    await rename(stage, target)
+    await syncDirectory(dirname(target))
+    return
+  }
   const old = `${stage}.old`
   const isMoved = isForced && await rename(target, old).then(() => true, () => false)
   try {
@@ -189,4 +200,18 @@ async function putInPlace (stage: string, target: string, isForced: boolean): Pr
   }
   await syncDirectory(dirname(target))
   if (isMoved) await rm(old, { recursive: true, force: true })
+}
+
+function stagePrefix (target: string): string {
+  return `.${basename(target).slice(0, 100)}.`
+}
+
+/** What exports to the same place left behind when they were killed. */
+async function removeAbandoned (target: string): Promise<void> {
+  const prefix = stagePrefix(target)
+  for (const name of await readdir(dirname(target))) {
+    const isOurs = name.startsWith(prefix) && (name.endsWith(STAGE_END) || name.endsWith(`${STAGE_END}.old`))
+    if (!isOurs || !isWriterGone(name.slice(prefix.length))) continue
+    await rm(join(dirname(target), name), { recursive: true, force: true })
+  }
 }

@@ -13,6 +13,11 @@ export async function actOn (
   if ('materialise' in action) return (await registry.materialise('m', action.materialise)).directory
   if ('evict' in action) return (await registry.evict(action.evict)).evicted.length
   if ('collect' in action) return (await registry.collect({ graceMs: 0, ...BY })).bytes
+  if ('reindex' in action) return (await registry.reindex({ ...BY, prove: async () => [] })).versions.length
+  if ('export' in action) {
+    const { export: version, to: target, format } = action
+    return (await registry.export({ name: 'm', version, target, format, isForced: true })).files
+  }
   if ('remove' in action) return registry.remove({ name: 'm', version: action.remove, ...BY })
   if ('sign' in action) {
     const { digest } = registry.show('m', action.sign)

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface, type Interface } from 'node:readline'
+import type { ExportFormat } from '../../registry/export.js'
 import type { IngestStep } from '../../registry/ingestion.js'
 import type { PublishStep } from '../../registry/publish.js'
 import { compiledFile } from './compiled.js'
@@ -16,6 +17,8 @@ export type DriverAction = { readonly fault?: FaultPlan } & (
   | { readonly sign: string, readonly key: string }
   | { readonly evict: number }
   | { readonly collect: true }
+  | { readonly export: string, readonly to: string, readonly format: ExportFormat }
+  | { readonly reindex: true }
 )
 
 export interface DriverLine {
