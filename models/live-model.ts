@@ -1,4 +1,5 @@
 import type { HostSpec } from './host-spec.js'
+import type { RemoteOptions, RemoteSpec } from './remote/spec.js'
 import type { Tensor } from './tensor.js'
 
 export interface PoolOptions {
@@ -13,6 +14,8 @@ export interface PoolOptions {
   readonly restartsMax: number
   /** Threads that one operator of a model may use. */
   readonly threads: number
+  /** What may be opened for versions that another server runs; without it nothing. */
+  readonly remote?: RemoteOptions
   readonly now: () => number
   readonly log: (level: 'info' | 'warn' | 'error', message: string, fields: Record<string, unknown>) => void
 }
@@ -31,9 +34,12 @@ export interface LiveStats {
   readonly pid: number | null
 }
 
-/** A version that has, or is getting, a host process. */
+/** Everything that is needed to serve one version: in a host process, or through the server that runs it. */
+export type LiveSpec = HostSpec | RemoteSpec
+
+/** A version that has, or is getting, a host process, or that another server runs. */
 export interface LiveModel {
-  readonly spec: HostSpec
+  readonly spec: LiveSpec
   /** `name:version` */
   readonly key: string
   readonly state: LiveState

@@ -1,28 +1,38 @@
 import { HostListener } from './host-listener.js'
-import type { HostSpec } from './host-spec.js'
 import { HostedModel } from './hosted-model.js'
-import type { LiveModel, PoolOptions } from './live-model.js'
+import type { LiveModel, LiveSpec, PoolOptions } from './live-model.js'
+import { RemoteModel } from './remote/remote-model.js'
+import type { RemoteOptions } from './remote/spec.js'
 
-export type { LiveModel, PoolOptions } from './live-model.js'
+export type { LiveModel, LiveSpec, PoolOptions } from './live-model.js'
 
-/** All live versions of this gateway, one host process each. */
+const NOTHING_REMOTE: RemoteOptions = {
+  origins: [], variable: () => undefined, replyBytesMax: 0, healthIntervalMs: 60_000
+}
+
+type PooledModel = HostedModel | RemoteModel
+
+/** All live versions of this gateway: one host process each, but for those that another server runs. */
 export class ModelPool {
   readonly #options: PoolOptions
   readonly #listener = new HostListener()
-  readonly #models = new Map<string, HostedModel>()
-  readonly #leaving = new Set<HostedModel>()
+  readonly #models = new Map<string, PooledModel>()
+  readonly #leaving = new Set<PooledModel>()
   readonly #listeners: ((model: LiveModel) => void)[] = []
 
   constructor (options: PoolOptions) {
     this.#options = options
   }
 
-  /** The live version of a spec; starts its host when there is none. One that has failed stays until it is removed. */
-  ensure (spec: HostSpec): LiveModel {
+  /**
+   * The live version of a spec; starts its host, or looks for its server, when there is none. One that has failed
+   * stays until it is removed.
+   */
+  ensure (spec: LiveSpec): LiveModel {
     const key = `${spec.name}:${spec.version}`
     let model = this.#models.get(key)
     if (model === undefined) {
-      model = new HostedModel(spec, this.#options, this.#listener, (changed) => this.#announce(changed))
+      model = this.#create(spec)
       this.#models.set(key, model)
     }
     return model
@@ -56,6 +66,12 @@ export class ModelPool {
 
   onState (listener: (model: LiveModel) => void): void {
     this.#listeners.push(listener)
+  }
+
+  #create (spec: LiveSpec): PooledModel {
+    const onState = (changed: LiveModel): void => { this.#announce(changed) }
+    if (!('backend' in spec)) return new HostedModel(spec, this.#options, this.#listener, onState)
+    return new RemoteModel(spec, { ...this.#options, remote: this.#options.remote ?? NOTHING_REMOTE }, onState)
   }
 
   #announce (model: LiveModel): void {

@@ -150,6 +150,7 @@ function refuseFileless (described: Described, { layers }: Manifest, reader: Art
     }
     return
   }
+  if (described.serving.runtime === 'remote') return
   const { modelFile } = described.serving
   if (modelFile.endsWith('.onnx') && isThere(modelFile)) return
   throw new RegistryError('SERVING_INVALID',

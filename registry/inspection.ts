@@ -1,5 +1,5 @@
 import { quote } from './names.js'
-import { checkServing, type Serving, type ServingDraft } from './serving.js'
+import { checkServing, type OnnxServing, type Serving, type ServingDraft } from './serving.js'
 import type { StatedDraft } from './serving/drafts.js'
 import { refuseFaults } from './serving/faults.js'
 import { fits } from './serving/tensors.js'
@@ -37,7 +37,7 @@ export interface Inferred { readonly field: string, readonly value: unknown, rea
  * The full serving.json: the user's fields where given, the model's own otherwise. What both state must agree.
  * Pure. @throws RegistryError SERVING_INVALID
  */
-export function completeServing (draft: ServingDraft, modelFile: string, inspection: Inspection): Serving {
+export function completeServing (draft: ServingDraft, modelFile: string, inspection: Inspection): OnnxServing {
   const isBatchable = draft.batching?.batchable ?? inspection.batchable
   const task = draft.task ?? inspection.task
   refuseFaults([
@@ -70,11 +70,11 @@ export function completeServing (draft: ServingDraft, modelFile: string, inspect
     examples: draft.examples ?? []
   }
   checkServing(serving)
-  return serving
+  return serving as OnnxServing
 }
 
 /** Every field of a completed serving.json with where its value comes from; long values by their size. Pure. */
-export function explainServing (serving: Serving, stated: StatedDraft, inspection: Inspection): Inferred[] {
+export function explainServing (serving: OnnxServing, stated: StatedDraft, inspection: Inspection): Inferred[] {
   const { batching, ...fields } = serving
   const found = inspection.origins ?? {}
   const originOf = (field: string): string =>
@@ -95,7 +95,8 @@ export function explainServing (serving: Serving, stated: StatedDraft, inspectio
   ]
 }
 
-function summaryOf (field: string, value: unknown): unknown {
+/** A value as people want to see it: of examples their number, of a baseline its columns. */
+export function summaryOf (field: string, value: unknown): unknown {
   if (field === 'examples') return (value as unknown[]).length
   if (field !== 'baseline') return value
   const { rows, columns } = value as NonNullable<Serving['baseline']>

@@ -159,11 +159,11 @@ function configDocument (source: ManifestSource | DatasetManifestSource, layers:
   }
 }
 
-function modelConfig ({ serving: { task }, weights }: ManifestSource): unknown {
+function modelConfig ({ serving: { task, runtime }, weights }: ManifestSource): unknown {
   const isText = task !== 'tensor'
   const isEmbedding = task === 'feature-extraction'
   return {
-    format: 'onnx',
+    format: runtime,
     ...weights,
     capabilities: { inputTypes: [isText ? 'text' : 'other'], outputTypes: [isEmbedding ? 'embedding' : 'other'] }
   }

@@ -70,14 +70,13 @@ export async function prepare (
   request: PrepareRequest, scanned: Scanned, inspect: Inspect,
   { stage, modelFiles, onCopied }: { stage: string, modelFiles: ModelFileLimits, onCopied: () => void }
 ): Promise<Prepared> {
-  const { label = request.path, task, drafts = [], progress } = request
+  const { label = request.path, progress } = request
   const folder = join(stage, 'files')
   const copied = await copyFiles(scanned.files, folder, label, progress)
   const files = copied.map((layer) => ({ ...layer, location: join(folder, layer.path) }))
   const { onnx } = await checkModelFiles(files, allowingDomains(modelFiles, request.allowedOperatorDomains))
   const own = await readDraft(folder, scanned.files)
-  const asked = task === undefined ? [] : [{ from: '--task', draft: { task } }]
-  const stated = layerDrafts([...asked, ...drafts, { from: SERVING_FILE, draft: own }])
+  const stated = layerDrafts([...draftsOf(request), { from: SERVING_FILE, draft: own }])
   const { draft } = stated
   const modelFile = findModelFile(label, scanned, draft.modelFile)
   const made = await writeFiles(request.files ?? [], folder, copied)
@@ -88,6 +87,11 @@ export async function prepare (
   const header = onnx.get(modelFile)
   const weights = header === undefined ? null : describeWeights(header)
   return { folder, layers: [...copied, ...made], serving, weights, inferred, own }
+}
+
+/** What the request states of serving.json, what wins first. */
+export function draftsOf ({ task, drafts = [] }: PrepareRequest): DraftLayer[] {
+  return [...task === undefined ? [] : [{ from: '--task', draft: { task } }], ...drafts]
 }
 
 /** Runs the golden examples. @throws RegistryError GOLDEN_FAILED */

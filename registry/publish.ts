@@ -5,10 +5,13 @@ import type { Inferred, Inspect } from './inspection.js'
 import type { Layout } from './layout.js'
 import type { Layer, ManifestSource } from './manifest.js'
 import { CHAMPION, checkAlias, checkName, checkVersion } from './names.js'
-import { prepare, proveExamples, scanRequest, type Prepared, type PrepareRequest } from './prepare.js'
+import {
+  draftsOf, prepare, proveExamples, scanRequest, type Prepared, type PrepareRequest, type Scanned
+} from './prepare.js'
 import { findUnfit, isProofNeeded, standing, withoutAlias } from './proof.js'
 import type { Provenance } from './provenance.js'
 import { admit, record, type RecordContext, type Recorded, type RecordRequest } from './record.js'
+import { prepareRemote, type RemoteSource } from './remote/prepare.js'
 import type { Prove } from './running.js'
 import type { SignatureReport } from './signing/report.js'
 import { readSourceSignature } from './signing/source.js'
@@ -24,6 +27,8 @@ export type PublishStep = 'scanned' | 'copied' | 'inspected' | 'stored' | 'commi
 
 export interface PublishRequest extends RecordRequest, PrepareRequest {
   readonly provenance?: Provenance
+  /** Instead of files; the path is only what it is called in messages. */
+  readonly remote?: RemoteSource
   /** For a path that is a repository of the hub: `hf:owner/name`. */
   readonly hub?: HubRequest
   /**
@@ -58,6 +63,8 @@ export interface PublishContext extends RecordContext {
   readonly refreshIndex: () => void
 }
 
+const NO_FILES: Scanned = { files: [], modelFile: undefined, omitted: [], signature: null }
+
 /**
  * Publishes a file or folder as an immutable version. Files are copied and hashed, inspected as copied, moved to their
  * digests, and only then does one transaction make the version (and its alias) exist; index.json follows.
@@ -86,14 +93,16 @@ async function publishHolding (
   refuseRemoved(context.database, request.name, request.version)
   const step = request.onStep ?? (() => {})
 
-  const scanned = await scanRequest(request, context.limits)
+  const scanned = request.remote === undefined ? await scanRequest(request, context.limits) : NO_FILES
   const { signature: source } = scanned
   if (source === null) refuseBare(context, request)
   step('scanned')
   const { inferred, unfit, wanted, ...outcome } = await context.temporary.use(async (stage) => {
     const onCopied = (): void => step('copied')
     const { modelFiles } = context.limits
-    const prepared = await prepare(request, scanned, inspect, { stage, modelFiles, onCopied })
+    const prepared = request.remote === undefined
+      ? await prepare(request, scanned, inspect, { stage, modelFiles, onCopied })
+      : await prepareRemote(request.remote, draftsOf(request), { label: request.path, stage })
     const unfit = await provePrepared(context, request, prepared)
     const wanted = unfit === null ? request : withoutAlias(request)
     step('inspected')

@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox'
+import { BackendDraftSchema, backendFaults, BackendSchema } from './serving/backend.js'
 import { parseJson, refuseFaults, schemaFaults } from './serving/faults.js'
 import { baselineFaults, BaselineSchema, LineageSchema, MetricsSchema } from './serving/provenance.js'
 import { CLOSED, exampleFaults, ExampleSchema, TensorSpecSchema } from './serving/tensors.js'
@@ -54,6 +55,23 @@ export const ServingSchema = Type.Object({
   baseline: Type.Optional(BaselineSchema)
 }, CLOSED)
 
+const { modelFile: _modelFile, pooling: _pooling, normalize: _normalize, maxTokens: _maxTokens, ...shared } =
+  ServingSchema.properties
+
+/** The same of a version that another server runs. */
+export const RemoteServingSchema = Type.Object({
+  ...shared,
+  runtime: Type.Literal('remote', { description: 'A server elsewhere runs the model.' }),
+  backend: BackendSchema
+}, CLOSED)
+
+const { schemaVersion: _schemaVersion, batching: _batching, runtime, backend: _backend, ...choices } =
+  RemoteServingSchema.properties
+
+/** What a user writes to publish a model that another server runs. */
+export const RemoteDescriptorSchema = Type.Object(
+  { runtime, backend: BackendDraftSchema, ...Type.Partial(Type.Object(choices)).properties }, CLOSED)
+
 /** What a user may write: any part of it; the rest is read from the model. */
 export const DraftSchema = Type.Partial(Type.Object({
   $schema: Type.String({ maxLength: 2048, description: 'Where editors find this schema; not kept.' }),
@@ -61,7 +79,11 @@ export const DraftSchema = Type.Partial(Type.Object({
   batching: Type.Partial(BatchingSchema, CLOSED)
 }), CLOSED)
 
-export type Serving = Static<typeof ServingSchema>
+export type OnnxServing = Static<typeof ServingSchema>
+/** It has no file that is the model. */
+export type RemoteServing = Static<typeof RemoteServingSchema> & { readonly modelFile?: never }
+export type Serving = OnnxServing | RemoteServing
+export type RemoteDescriptor = Static<typeof RemoteDescriptorSchema>
 export type ServingDraft = Static<typeof DraftSchema>
 
 /** Parses the user's own, possibly partial, serving.json. @throws RegistryError SERVING_INVALID naming each path */
@@ -91,8 +113,16 @@ export function checkServing (value: unknown): asserts value is Serving {
 
 /** What is wrong with a whole serving.json, in shape or within itself, one sentence per path. */
 export function servingFaults (value: unknown): string[] {
-  const faults = schemaFaults(ServingSchema, value)
+  const faults = schemaFaults(isRemote(value) ? RemoteServingSchema : ServingSchema, value)
   if (faults.length > 0) return faults
   const serving = value as Serving
-  return [...exampleFaults(serving), ...baselineFaults(serving.baseline)]
+  return [
+    ...'backend' in serving ? backendFaults(serving.backend) : [],
+    ...exampleFaults(serving),
+    ...baselineFaults(serving.baseline)
+  ]
+}
+
+function isRemote (value: unknown): boolean {
+  return typeof value === 'object' && value !== null && (value as { runtime?: unknown }).runtime === 'remote'
 }

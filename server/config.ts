@@ -64,6 +64,17 @@ export const ConfigSchema = Type.Object({
     default: 34_359_738_368,
     description: 'what the copies of versions in the cache may have together, bytes; those in use stay whatever they have'
   }),
+  remoteOrigins: Type.String({
+    pattern: '^(none|https?://[^/,\\s]+(,https?://[^/,\\s]+)*)$',
+    default: 'none',
+    description: 'servers that may be opened for remote versions: none, or origins as https://host:port with commas between them'
+  }),
+  remoteReplyBytesMax: Type.Integer({
+    minimum: 1_024, maximum: 1_073_741_824, default: 67_108_864, description: 'longest answer of another server, bytes'
+  }),
+  remoteHealthIntervalMs: Type.Integer({
+    minimum: 10, maximum: 3_600_000, default: 5_000, description: 'how often the server of a remote version is asked whether it is ready, ms'
+  }),
   verdictsMax: Type.Integer({
     minimum: 10, maximum: 100_000, default: 1_000, description: 'verdicts kept per rollout'
   }),

@@ -1,5 +1,4 @@
-import type { LiveModel, ModelPool } from '../models/pool.js'
-import type { HostSpec } from '../models/host-spec.js'
+import type { LiveModel, LiveSpec, ModelPool } from '../models/pool.js'
 import { RegistryError } from '../registry/errors.js'
 import type { Registry } from '../registry/registry.js'
 import type { Log } from './log.js'
@@ -163,7 +162,7 @@ export class Fleet {
       this.#loads.delete(key)
       return
     }
-    const live = this.#pool.ensure({ name: model, version, directory, ...serving } as unknown as HostSpec)
+    const live = this.#pool.ensure({ name: model, version, directory, ...serving } as unknown as LiveSpec)
     const label = `${key}@${digest.replace('sha256:', '').slice(0, 12)}`
     this.#targets.set(key, { version, label, live })
     this.#releases.get(key)?.()

@@ -15,6 +15,7 @@ import { RolloutController } from './rollouts/controller.js'
 import { TrafficLog } from './traffic/log.js'
 import { PinKeeper } from './traffic/pin-keeper.js'
 import { Mirror, type MirrorPair } from './traffic/mirror.js'
+import { remoteOptions } from './remote-options.js'
 import { PACKAGE_VERSION } from './version.js'
 
 const RESTART_BACKOFF_MS = { first: 100, max: 30_000 }
@@ -123,6 +124,7 @@ function createPool (config: Config, log: Log): ModelPool {
     restartBackoffMs: RESTART_BACKOFF_MS,
     restartsMax: config.hostRestartsMax,
     threads: config.hostThreads,
+    remote: remoteOptions(config, process.env),
     now: Date.now,
     log
   })

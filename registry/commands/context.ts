@@ -1,6 +1,7 @@
 import { InvalidArgumentError, type Command } from 'commander'
 import type { DatasetReader } from '../datasets/inspection.js'
 import type { Inspect } from '../inspection.js'
+import type { InspectRemote } from '../remote/prepare.js'
 import type { Catalogue } from '../catalogue.js'
 import type { Registry } from '../registry.js'
 import type { ParseRequest, Prove, RunModel } from '../running.js'
@@ -10,6 +11,8 @@ import type { ReadBaseline } from '../serving/baseline-request.js'
 export interface RegistryCommandsContext {
   readonly open: () => Promise<Registry>
   readonly inspect: Inspect
+  /** Asks servers of these origins, beside those that the environment allows. */
+  readonly inspectRemote: (origins: readonly string[]) => InspectRemote
   readonly datasetReader: DatasetReader
   readonly readBaseline: ReadBaseline
   readonly prove: Prove

@@ -1,4 +1,4 @@
-import type { Serving } from '../serving.js'
+import type { RemoteServing, Serving } from '../serving.js'
 import { describeReport, type SignatureReport } from '../signing/report.js'
 import { formatTable } from '../table.js'
 import type { VersionDetail } from '../versions.js'
@@ -13,6 +13,7 @@ export function describeVersion (detail: VersionDetail, signature: SignatureRepo
     ['digest', detail.digest],
     ['aliases', detail.aliases.join(',') || '-'],
     ['task', detail.task],
+    ...detail.serving.runtime === 'remote' ? [['runs at', placeOf(detail.serving.backend)]] : [],
     ['size', `${detail.sizeBytes} bytes`],
     ['published', timeOf(detail.createdAt)],
     ['signature', describeReport(signature)],
@@ -20,4 +21,9 @@ export function describeVersion (detail: VersionDetail, signature: SignatureRepo
     ...specs('output', detail.outputs),
     ...more
   ])
+}
+
+/** Which model of which server a remote version is. */
+function placeOf ({ url, modelName, modelVersion }: RemoteServing['backend']): string {
+  return `${url}, ${modelName}${modelVersion === undefined ? '' : `:${modelVersion}`}`
 }

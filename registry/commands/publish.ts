@@ -13,11 +13,12 @@ import { addDatasetOptions, publishRows, type DatasetFlags } from './dataset.js'
 import { describeVersion } from './describe-version.js'
 import { forceOption, refuseBareForce } from './force.js'
 import { createProgress } from './progress.js'
+import { addRemoteSourceOptions, remoteSourceOf, type RemoteFlags } from './remote-source.js'
 import { addServingOptions, describeInferred, draftsOf, type ServingFlags } from './serving-options.js'
 import { addSourceOptions, describeOmitted, hubRequestOf, type SourceFlags } from './source-options.js'
 import { countOf, nameOf } from './words.js'
 
-interface PublishFlags extends SourceFlags, ServingFlags, DatasetFlags, BaselineFlags {
+interface PublishFlags extends SourceFlags, ServingFlags, DatasetFlags, BaselineFlags, RemoteFlags {
   readonly name: string
   readonly version: string
   readonly alias?: string
@@ -36,7 +37,7 @@ interface PublishFlags extends SourceFlags, ServingFlags, DatasetFlags, Baseline
 export function addPublish (program: Command, context: RegistryCommandsContext): void {
   const command = program.command('publish')
     .description('publish a model, or with --kind dataset rows or documents, as an immutable version')
-    .argument('<path>', 'an .onnx file, a folder with model.onnx or onnx/model.onnx, or hf:OWNER/NAME[@REVISION]; files of rows or documents')
+    .argument('<path>', 'an .onnx file, a folder with model.onnx or onnx/model.onnx, hf:OWNER/NAME[@REVISION], or a .yaml or .json file that says which server runs the model; files of rows or documents')
     .requiredOption('--name <name>', 'model name, for example team/spam-filter')
     .requiredOption('--version <version>', 'version, for example 1.4.0')
     .option('--alias <alias>', 'alias to point to the version; champion only when it loads and passes its golden examples')
@@ -51,7 +52,7 @@ export function addPublish (program: Command, context: RegistryCommandsContext):
     .option('--skip-golden', 'do not run the golden examples now; they are run when the version is loaded')
     .option('--dry-run', 'do and refuse all that a publish would, but store nothing')
     .option('--quiet', 'print nothing but warnings')
-  addDatasetOptions(addBaselineOptions(addServingOptions(addSourceOptions(command))))
+  addRemoteSourceOptions(addDatasetOptions(addBaselineOptions(addServingOptions(addSourceOptions(command)))))
     .action(async (path: string, flags: PublishFlags) => {
       refuseBareForce(command, flags)
       refuseBareBaseline(command, flags)
@@ -72,12 +73,15 @@ export function addPublish (program: Command, context: RegistryCommandsContext):
 async function requestOf (
   path: string,
   { key, passphraseEnv, revision, dryRun = false, force = false, quiet = false, ...flags }: PublishFlags,
-  registry: Registry, { actor, prove, signal }: RegistryCommandsContext, json: boolean
+  registry: Registry, context: RegistryCommandsContext, json: boolean
 ): Promise<PublishRequest> {
+  const { actor, prove, signal } = context
   const hub = await hubRequestOf(path, revision, signal)
+  const remote = await remoteSourceOf(path, flags, context)
   return {
     path,
     ...hub === null ? {} : { hub },
+    ...remote === null ? {} : { remote },
     actor: actor(),
     ...flags,
     drafts: await draftsOf(flags, registry),

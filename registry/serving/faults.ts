@@ -7,7 +7,9 @@ import { sizeFaults } from './sizes.js'
 const FAULTS_MAX = 50
 
 /** Documents that people may write by hand, and how it is called when one of them is wrong. */
-const CODES = { 'serving.json': 'SERVING_INVALID', 'dataset.json': 'DATASET_INVALID' } as const
+const CODES = {
+  'serving.json': 'SERVING_INVALID', 'dataset.json': 'DATASET_INVALID', 'the remote model': 'SERVING_INVALID'
+} as const
 type DocumentName = keyof typeof CODES
 
 /** @throws RegistryError SERVING_INVALID, DATASET_INVALID */

@@ -16,9 +16,15 @@ export function addServeCommand (program: Command, { options, signal, print }: S
     .option('--registry-port <number>', 'TCP port where OCI tools read the registry; 0 takes a free one (default: off)')
     .option('--log-level <level>', 'error, warn, info, debug or silent (default: info)')
     .option('--cache-bytes-max <bytes>', 'what the copies of versions in the cache may have together (default: 32 GiB)')
+    .option('--remote-origins <origins>', 'servers that may be opened for remote versions, as https://host:port with commas between them (default: none)')
     .addHelpText('after', '\nEvery setting can be given in the environment: see docs/configuration.md.')
     .action(async (flags: {
-      port?: string, host?: string, registryPort?: string, logLevel?: string, cacheBytesMax?: string
+      port?: string,
+      host?: string,
+      registryPort?: string,
+      logLevel?: string,
+      cacheBytesMax?: string,
+      remoteOrigins?: string
     }) => {
       const { dataDir } = options()
       const [{ pino }, { loadConfig }, { startGateway }] = await Promise.all([

@@ -1,4 +1,5 @@
 import { createEncoder, type Encoder, type EncoderSource } from '../../models/encoder.js'
+import { RegistryError } from '../../registry/errors.js'
 import { Registry } from '../../registry/registry.js'
 import { cacheBytesMax } from '../config.js'
 
@@ -36,6 +37,9 @@ async function open (reference: string, dataDir: string, cachedTextsMax: number)
   try {
     const { name, version } = registry.resolve(reference)
     const { directory, serving } = await registry.materialise(name, version)
+    if (serving.runtime === 'remote') {
+      throw new RegistryError('SERVING_INVALID', `${name}:${version} is run by another server; an encoder must be a model that is run here`)
+    }
     return await createEncoder({ name, version, directory, ...serving } as EncoderSource, { cachedTextsMax })
   } finally {
     registry.close()

@@ -1,7 +1,7 @@
+import { parseWithBigInts } from '../../models/oip-numbers.js'
+import { decodeTensor, type RawTensor } from '../../models/oip-tensors.js'
 import type { Tensor } from '../../models/tensor.js'
 import { GatewayError } from '../errors.js'
-import { parseWithBigInts } from './numbers.js'
-import { decodeTensor, type RawTensor } from './tensors.js'
 
 /** An inference request, checked in form but not yet against a model. */
 export interface InferBody {
@@ -15,7 +15,7 @@ export interface InferBody {
 
 /**
  * Reads the body of an inference request whatever its content type says; unknown keys are ignored.
- * @throws GatewayError BAD_REQUEST naming the wrong field and what was expected
+ * @throws GatewayError BAD_REQUEST, or ModelsError INVALID_INPUT, naming the wrong field and what was expected
  */
 export function parseInferBody (body: Buffer): InferBody {
   const text = body.toString('utf8')

@@ -1,10 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { encodeTensor } from '../../models/oip-tensors.js'
 import type { Serving } from '../../registry/serving.js'
 import { GatewayError } from '../errors.js'
 import type { Fleet } from '../fleet.js'
 import type { Inference, InferenceAnswer } from '../inference.js'
 import { type InferBody, parseInferBody } from '../oip/request.js'
-import { encodeTensor } from '../oip/tensors.js'
 
 interface Described { readonly versions: readonly string[], readonly serving: Serving | null }
 
@@ -23,6 +23,8 @@ export interface OipRoutesOptions {
 interface Params { readonly model: string, readonly version?: string }
 type ModelRequest = FastifyRequest<{ Params: Params }>
 
+/** What runs a version, as the protocol calls it. */
+const PLATFORMS: Readonly<Record<Serving['runtime'], string>> = { onnx: 'onnxruntime_onnx', remote: 'gauntlet_remote' }
 const EMPTY = Buffer.alloc(0)
 const VERBS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH'] as const
 
@@ -75,7 +77,7 @@ function metadata ({ describe }: OipRoutesOptions, { model, version }: Params): 
   return {
     name: model,
     versions: version === undefined ? versions : [version],
-    platform: serving === null ? '' : 'onnxruntime_onnx',
+    platform: serving === null ? '' : PLATFORMS[serving.runtime],
     inputs: serving?.inputs ?? [],
     outputs: serving?.outputs ?? []
   }

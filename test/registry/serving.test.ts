@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { completeServing } from '../../registry/inspection.js'
 import { compareSignatures } from '../../registry/serving/compare.js'
-import { parseServing, parseServingDraft, type Serving } from '../../registry/serving.js'
+import { parseServing, parseServingDraft, type OnnxServing, type Serving } from '../../registry/serving.js'
 import { TABULAR } from '../support/registry-fake-model.js'
 
 const SERVING = completeServing({}, 'model.onnx', TABULAR)
@@ -104,7 +104,7 @@ describe('serving.json', () => {
 })
 
 describe('comparing signatures', () => {
-  const changed = (change: Partial<Serving>): Serving => ({ ...SERVING, ...change })
+  const changed = (change: Partial<OnnxServing>): Serving => ({ ...SERVING, ...change })
 
   it('finds no difference between a serving and itself, or another batching, order or example', () => {
     const two: Serving = changed({ inputs: [...SERVING.inputs, { name: 'w', datatype: 'INT64', shape: [1] }] })
@@ -113,7 +113,7 @@ describe('comparing signatures', () => {
     expect(compareSignatures(SERVING, changed({ batching: { batchable: false, maxBatch: 1, maxDelayMs: 5 } }))).toEqual([])
   })
 
-  it.each<[string, Partial<Serving>, string]>([
+  it.each<[string, Partial<OnnxServing>, string]>([
     ['task', { task: 'text-classification' }, 'the task is tensor for the champion and text-classification for the challenger'],
     ['width', { inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 5] }] }, 'input "x" has shape [-1,4] for the champion and [-1,5] for the challenger'],
     ['rank', { outputs: [{ name: 'y', datatype: 'FP32', shape: [-1] }] }, 'output "y" has shape [-1,3] for the champion and [-1] for the challenger'],

@@ -60,6 +60,7 @@ export const FAKE_MODELS = {
   datasetReader: lazyDatasetReader(new AbortController().signal),
   readBaseline: lazyReadBaseline(new AbortController().signal),
   inspect: fakeInspect,
+  inspectRemote: () => async () => ({ inputs: [], outputs: [] }),
   prove: fakeProve,
   runModel: fakeRunModel,
   parseRequest: async (body: Buffer) => (JSON.parse(body.toString()) as { inputs: JsonTensor[] }).inputs

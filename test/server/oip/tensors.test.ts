@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Datatype, Tensor } from '../../../models/tensor.js'
 import { parseInferBody } from '../../../server/oip/request.js'
-import { decodeTensor, encodeTensor } from '../../../server/oip/tensors.js'
+import { decodeTensor, encodeTensor } from '../../../models/oip-tensors.js'
 
 const read = (body: unknown) => parseInferBody(Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)))
 const tensor = (datatype: string, data: unknown[], shape = [data.length]) => ({ name: 'x', datatype, shape, data })

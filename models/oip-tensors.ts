@@ -1,8 +1,8 @@
-import { halfFromNumber, numberFromHalf } from '../../models/json-tensor.js'
-import { type Datatype, ELEMENT_BYTES, elementCount, type Tensor, type TensorData } from '../../models/tensor.js'
-import { GatewayError } from '../errors.js'
+import { ModelsError } from './errors.js'
+import { halfFromNumber, numberFromHalf } from './json-tensor.js'
+import { type Datatype, ELEMENT_BYTES, elementCount, type Tensor, type TensorData } from './tensor.js'
 
-/** A tensor as JSON carries it; unchecked. */
+/** A tensor as the JSON of the Open Inference Protocol carries it; unchecked. */
 export interface RawTensor { name?: unknown, shape?: unknown, datatype?: unknown, data?: unknown }
 
 type Numeric = Exclude<Datatype, 'BYTES' | 'BOOL' | 'INT64' | 'UINT64' | 'FP16' | 'FP32' | 'FP64'>
@@ -32,26 +32,27 @@ const FLOAT_EXPECTED = 'a number, null or one of "NaN", "Infinity", "-Infinity"'
 
 /**
  * A tensor from its JSON form; `data` may be nested or flat, row-major.
- * @throws GatewayError BAD_REQUEST naming the place and what was expected
+ * @param kind `input` or `output`, for messages
+ * @throws ModelsError INVALID_INPUT naming the place and what was expected
  */
-export function decodeTensor (raw: RawTensor, place: string): Tensor {
+export function decodeTensor (raw: RawTensor, place: string, kind: 'input' | 'output' = 'input'): Tensor {
   if (typeof raw !== 'object' || raw === null) throw bad(`${place}: expected an object with name, shape, datatype and data`)
   const { name, shape, datatype, data } = raw
   if (typeof name !== 'string') throw bad(`${place}.name: expected a string`)
   if (typeof datatype !== 'string' || !Object.hasOwn(ELEMENT_BYTES, datatype)) {
-    throw bad(`${place}.datatype of input "${name}": expected one of ${Object.keys(ELEMENT_BYTES).join(', ')}, got ${JSON.stringify(datatype)}`)
+    throw bad(`${place}.datatype of ${kind} "${name}": expected one of ${Object.keys(ELEMENT_BYTES).join(', ')}, got ${JSON.stringify(datatype)}`)
   }
   if (!Array.isArray(shape) || !shape.every((d) => Number.isSafeInteger(d) && (d as number) >= 0)) {
-    throw bad(`${place}.shape of input "${name}": expected an array of non-negative integers, got ${JSON.stringify(shape)}`)
+    throw bad(`${place}.shape of ${kind} "${name}": expected an array of non-negative integers, got ${JSON.stringify(shape)}`)
   }
-  if (!Array.isArray(data)) throw bad(`${place}.data of input "${name}": expected an array`)
+  if (!Array.isArray(data)) throw bad(`${place}.data of ${kind} "${name}": expected an array`)
   const flat: unknown[] = Array.isArray(data[0]) ? data.flat(Infinity) : data
   const count = elementCount(shape as number[])
   if (flat.length !== count) {
-    throw bad(`${place}.data of input "${name}": expected ${count} elements for shape [${shape.join(', ')}], got ${flat.length}`)
+    throw bad(`${place}.data of ${kind} "${name}": expected ${count} elements for shape [${shape.join(', ')}], got ${flat.length}`)
   }
   const fail = (index: number, expected: string): never => {
-    throw bad(`${place}.data[${index}] of input "${name}": expected ${expected} for ${datatype}, got ${show(flat[index])}`)
+    throw bad(`${place}.data[${index}] of ${kind} "${name}": expected ${expected} for ${datatype}, got ${show(flat[index])}`)
   }
   const decoded = decodeData(flat, datatype as Datatype, fail)
   return { name, datatype: datatype as Datatype, shape: shape as number[], data: decoded }
@@ -162,6 +163,6 @@ function show (value: unknown): string {
   return typeof value === 'bigint' ? String(value) : JSON.stringify(value)?.slice(0, 40) ?? 'nothing'
 }
 
-function bad (message: string): GatewayError {
-  return new GatewayError('BAD_REQUEST', message)
+function bad (message: string): ModelsError {
+  return new ModelsError('INVALID_INPUT', message)
 }
