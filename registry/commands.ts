@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { addAlias, addTag } from './commands/alias.js'
 import type { RegistryCommandsContext } from './commands/context.js'
+import { addAudit } from './commands/audit.js'
 import { addDatasets } from './commands/dataset.js'
 import { addDiff } from './commands/diff.js'
 import { addFsck } from './commands/fsck.js'
@@ -29,6 +30,6 @@ export function addRegistryCommands (program: Command, context: RegistryCommands
     addExport, addReindex
   ]
   for (const add of all) add(program, context)
-  for (const add of [addGolden, addServing, addPush, addPull, addLogin, addLogout]) add(program, context)
+  for (const add of [addGolden, addServing, addPush, addPull, addLogin, addLogout, addAudit]) add(program, context)
   addSigningCommands(program, context)
 }

@@ -3,6 +3,7 @@ import BetterSqlite3 from 'better-sqlite3'
 import { drizzle, type BetterSQLite3Database } from 'drizzle-orm/better-sqlite3'
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator'
 import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core'
+import { auditHashOfRow } from './audit-chain.js'
 import { asDiskFault } from './disk-faults.js'
 import { RegistryError } from './errors.js'
 import { quote } from './names.js'
@@ -27,6 +28,7 @@ export function openDatabase (path: string): Database {
     client.pragma('journal_mode = WAL')
     client.pragma('synchronous = FULL')
     client.pragma('foreign_keys = ON')
+    client.function('audit_hash', { deterministic: true, varargs: true }, auditHashOfRow)
     const database = drizzle({ client, schema })
     migrate(database, { migrationsFolder: MIGRATIONS })
     return database

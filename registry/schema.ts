@@ -69,7 +69,11 @@ export const audit = sqliteTable('audit', {
   action: text('action').notNull(),
   subject: text('subject').notNull(),
   reason: text('reason').notNull(),
-  details: text('details', { mode: 'json' }).$type<Record<string, unknown>>().notNull()
+  /** Canonical JSON; the hash covers this very text. */
+  details: text('details').notNull(),
+  /** Hash of the entry before, see `audit-chain.ts`. */
+  previous: text('previous').notNull(),
+  hash: text('hash').notNull()
 }, (table) => [
   index('audit_by_subject').on(table.subject, table.id)
 ])
@@ -126,7 +130,52 @@ export const rolloutVerdicts = sqliteTable('rollout_verdicts', {
   decision: text('decision').notNull(),
   reason: text('reason').notNull(),
   verdict: text('verdict', { mode: 'json' }).$type<unknown>(),
-  evidence: text('evidence', { mode: 'json' }).$type<unknown>()
+  evidence: text('evidence', { mode: 'json' }).$type<unknown>(),
+  /** Counts the verdicts of a rollout from 1; what is missing in between was dropped. */
+  number: integer('number').notNull().default(0),
+  /** What was asked of the metrics; null where nothing was, and in verdicts of releases that did not store it. */
+  analysis: text('analysis', { mode: 'json' }).$type<unknown>(),
+  /** Whether the rollout moved because of it: such a verdict is never dropped. */
+  acted: integer('acted', { mode: 'boolean' }).notNull().default(false),
+  /** The release that drew the conclusion; empty in verdicts of releases that did not say. */
+  engine: text('engine').notNull().default('')
 }, (table) => [
-  index('rollout_verdicts_by_rollout').on(table.rolloutId, table.id)
+  index('rollout_verdicts_by_rollout').on(table.rolloutId, table.id),
+  uniqueIndex('rollout_verdicts_by_number').on(table.rolloutId, table.number)
+])
+
+/** What others are told: written in the transaction of the act itself, numbered in the order of the commits. */
+export const events = sqliteTable('events', {
+  id: integer('id').primaryKey({ autoIncrement: true }),
+  at: integer('at').notNull(),
+  type: text('type').notNull(),
+  rolloutId: text('rollout_id').notNull(),
+  model: text('model').notNull(),
+  body: text('body', { mode: 'json' }).$type<Record<string, unknown>>().notNull()
+}, (table) => [
+  index('events_by_rollout').on(table.rolloutId, table.id)
+])
+
+/** How far each receiver has been told: the last event that it took, or that was given up. */
+export const deliveries = sqliteTable('deliveries', {
+  receiver: text('receiver').primaryKey(),
+  eventId: integer('event_id').notNull(),
+  /** Tries of the event after it that have failed, and when the next one is due. */
+  attempts: integer('attempts').notNull(),
+  nextAt: integer('next_at').notNull(),
+  problem: text('problem')
+})
+
+/** Events that a receiver did not take in all its tries. */
+export const deadLetters = sqliteTable('dead_letters', {
+  id: integer('id').primaryKey({ autoIncrement: true }),
+  receiver: text('receiver').notNull(),
+  eventId: integer('event_id').notNull(),
+  at: integer('at').notNull(),
+  attempts: integer('attempts').notNull(),
+  problem: text('problem').notNull(),
+  /** When somebody asked for it to be sent again; it is deleted once it was taken. */
+  resendAt: integer('resend_at')
+}, (table) => [
+  uniqueIndex('dead_letters_by_event').on(table.receiver, table.eventId)
 ])

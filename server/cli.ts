@@ -40,7 +40,7 @@ export const EXIT = {
 
 const VERIFICATION = new Set<string>([
   'DIGEST_MISMATCH', 'BLOB_MISSING', 'LAYOUT_CORRUPT', 'SIGNATURE_REQUIRED', 'SIGNATURE_INVALID',
-  'GOLDEN_FAILED'
+  'GOLDEN_FAILED', 'AUDIT_BROKEN', 'VERDICT_DIFFERS'
 ])
 
 interface GlobalOptions { dataDir: string, json?: true, server: string, color: boolean }
