@@ -10,6 +10,7 @@ import type { DatasetReader } from './datasets/inspection.js'
 import { publishDataset, type DatasetRequest, type DatasetResult } from './datasets/publish.js'
 import type { Kind } from './datasets/words.js'
 import { RegistryError } from './errors.js'
+import { EventStore } from './events.js'
 import { exportVersion, type ExportRequest, type ExportResult } from './export.js'
 import { fsck, type FsckOptions, type FsckReport } from './fsck.js'
 import { collectGarbage, type Collection, type CollectOptions } from './garbage.js'
@@ -55,6 +56,8 @@ export type MaterialisedDataset = Omit<Materialised, 'serving'> & { readonly dat
 /** What exists and what was decided: versions, aliases, rollouts, audit. Blobs in an OCI layout, the rest in SQLite. */
 export class Registry {
   readonly rollouts: RolloutStore
+  /** What happened to rollouts, for those who are told of it. */
+  readonly events: EventStore
   readonly signing: Signing
   /** What others may read of it. */
   readonly published: Published
@@ -84,10 +87,12 @@ export class Registry {
     this.signing = this.#createSigning(options)
     this.published = new Published(parts.database, parts.layout)
     this.uploads = new UploadSessions(parts.temporary.root)
+    this.events = new EventStore(parts.database)
     this.rollouts = new RolloutStore({
       database: parts.database,
       aliases: this.#aliases,
       audit: this.#audit,
+      events: this.events,
       now,
       newId,
       verdictsMax,

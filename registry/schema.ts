@@ -141,7 +141,9 @@ export const rolloutVerdicts = sqliteTable('rollout_verdicts', {
   engine: text('engine').notNull().default('')
 }, (table) => [
   index('rollout_verdicts_by_rollout').on(table.rolloutId, table.id),
-  uniqueIndex('rollout_verdicts_by_number').on(table.rolloutId, table.number)
+  uniqueIndex('rollout_verdicts_by_number').on(table.rolloutId, table.number),
+  /** Counts and finds those that may be dropped without touching rows, whose evidence is large. */
+  index('rollout_verdicts_idle').on(table.rolloutId, table.acted, table.number)
 ])
 
 /** What others are told: written in the transaction of the act itself, numbered in the order of the commits. */

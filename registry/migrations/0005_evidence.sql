@@ -74,6 +74,7 @@ UPDATE `rollout_verdicts` SET `acted` = `decision` <> 'continue', `number` = (
 	SELECT count(*) FROM `rollout_verdicts` v WHERE v.`rollout_id` = `rollout_verdicts`.`rollout_id` AND v.`id` <= `rollout_verdicts`.`id`
 );--> statement-breakpoint
 CREATE UNIQUE INDEX `rollout_verdicts_by_number` ON `rollout_verdicts` (`rollout_id`,`number`);--> statement-breakpoint
+CREATE INDEX `rollout_verdicts_idle` ON `rollout_verdicts` (`rollout_id`,`acted`,`number`);--> statement-breakpoint
 CREATE TRIGGER `rollout_verdicts_no_update` BEFORE UPDATE ON `rollout_verdicts`
 BEGIN SELECT RAISE(ABORT, 'a verdict is immutable'); END;
 --> statement-breakpoint

@@ -43,11 +43,20 @@ export interface RolloutHistoryEntry {
   readonly reason: string
 }
 
-/** A conclusion with the evidence it was drawn from, so that it can be recomputed. */
-export interface RolloutVerdict {
+/** A conclusion with all it was drawn from, so that it can be recomputed. */
+export interface NewVerdict {
   readonly at: number
   readonly decision: string
   readonly reason: string
   readonly verdict: unknown
   readonly evidence: unknown
+  /** What was asked of the metrics; null when nothing was. */
+  readonly analysis: unknown
+  /** Whether the rollout moved because of it. */
+  readonly acted: boolean
+  /** The release that drew it. */
+  readonly engine: string
 }
+
+/** Numbered from 1; numbers that are left out were dropped. */
+export interface RolloutVerdict extends NewVerdict { readonly number: number }

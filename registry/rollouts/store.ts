@@ -1,14 +1,16 @@
-import { and, asc, desc, eq, isNull, lte } from 'drizzle-orm'
+import { and, asc, desc, eq, isNull } from 'drizzle-orm'
 import type { AliasStore } from '../aliases.js'
 import type { Actor, AuditStore } from '../audit.js'
 import { inTransaction, type Connection, type Database } from '../database.js'
 import { RegistryError } from '../errors.js'
+import type { EventStore } from '../events.js'
 import { CHAMPION, quote } from '../names.js'
-import { rolloutHistory, rollouts, rolloutVerdicts } from '../schema.js'
+import { rolloutHistory, rollouts } from '../schema.js'
 import { requireVersion } from '../versions.js'
 import type { RolloutEvent } from './machine.js'
-import type { RolloutHistoryEntry, RolloutPatch, RolloutRow, RolloutVerdict } from './rollout.js'
+import type { NewVerdict, RolloutHistoryEntry, RolloutPatch, RolloutRow, RolloutVerdict } from './rollout.js'
 import { after, beginning } from './transition.js'
+import { countVerdicts, eachVerdict, insertVerdict, listVerdicts, verdictDigest } from './verdicts.js'
 
 const VERDICTS_DEFAULT = 100
 
@@ -30,15 +32,16 @@ export interface RolloutStoreOptions {
   readonly database: Database
   readonly aliases: AliasStore
   readonly audit: AuditStore
+  readonly events: EventStore
   readonly now: () => number
   readonly newId: () => string
-  /** Verdicts kept per rollout; beyond it the oldest that only said to go on are forgotten. */
+  /** Verdicts kept per rollout beside those that moved it; beyond it they are thinned out. */
   readonly verdictsMax: number
   /** Called after a commit that moved the champion. */
   readonly onAliasMoved: () => void
 }
 
-/** Rollouts and what was decided about them. Each change is one transaction: row, history and audit. */
+/** Rollouts and what was decided about them. Each change is one transaction: row, history, audit and event. */
 export class RolloutStore {
   readonly #options: RolloutStoreOptions
 
@@ -52,8 +55,8 @@ export class RolloutStore {
    * ROLLOUT_CONFLICT when both are the same version, ROLLOUT_OPEN when the model has a rollout that is not final
    */
   create ({ model, champion, challenger, spec, salt, actor, reason }: CreateRollout): RolloutRow {
-    const { database, aliases, audit, now, newId } = this.#options
-    return inTransaction(database, (connection) => {
+    const { database, aliases, audit, events, now, newId } = this.#options
+    const created = inTransaction(database, (connection) => {
       const at = now()
       requireVersion(connection, model, champion)
       requireVersion(connection, model, challenger)
@@ -75,8 +78,12 @@ export class RolloutStore {
       audit.append({
         at, actor, action: 'rollout.create', subject: id, reason, details: { model, champion, challenger }
       }, connection)
+      const body = { champion, challenger, to: 'pending', step: 0, weightBps: 0, epoch: 0, actor, reason }
+      events.append({ at, type: 'rollout.create', rolloutId: id, model, body }, connection)
       return requireRollout(connection, id)
     })
+    events.announce()
+    return created
   }
 
   /** @throws RegistryError ROLLOUT_NOT_FOUND */
@@ -108,7 +115,7 @@ export class RolloutStore {
    * @throws RegistryError ROLLOUT_NOT_FOUND, ROLLOUT_CONFLICT, ILLEGAL_TRANSITION; ALIAS_CONFLICT on `complete`
    */
   apply (id: string, event: RolloutEvent, { epoch, actor, reason, patch = {} }: ApplyOptions): RolloutRow {
-    const { database, aliases, now, onAliasMoved } = this.#options
+    const { database, aliases, events, now, onAliasMoved } = this.#options
     const changed = inTransaction(database, (connection) => {
       const at = now()
       const before = requireRollout(connection, id)
@@ -120,6 +127,7 @@ export class RolloutStore {
       }
       return requireRollout(connection, id)
     })
+    events.announce()
     if (event === 'complete') onAliasMoved()
     return changed
   }
@@ -134,7 +142,7 @@ export class RolloutStore {
    * @throws RegistryError ROLLOUT_NOT_FOUND, ILLEGAL_TRANSITION, ALIAS_CONFLICT when the champion is another by now
    */
   revert (id: string, { actor, reason }: Actor): RolloutRow {
-    const { database, aliases, now, onAliasMoved } = this.#options
+    const { database, aliases, events, now, onAliasMoved } = this.#options
     const reverted = inTransaction(database, (connection) => {
       const at = now()
       const before = requireRollout(connection, id)
@@ -145,6 +153,7 @@ export class RolloutStore {
       aliases.move(connection, { model, alias: CHAMPION, version: champion, expected: challenger, actor, reason, at })
       return requireRollout(connection, id)
     })
+    events.announce()
     onAliasMoved()
     return reverted
   }
@@ -159,29 +168,39 @@ export class RolloutStore {
   }
 
   /**
-   * Keeps a verdict together with its evidence.
-   * Beyond the bound only those of the oldest that did something stay. @throws RegistryError ROLLOUT_NOT_FOUND
+   * Keeps a verdict together with all it was drawn from. One that moves the rollout is named in the audit trail by its
+   * digest; `news` is what others are told of it. @throws RegistryError ROLLOUT_NOT_FOUND
    */
-  saveVerdict (id: string, verdict: RolloutVerdict): void {
-    inTransaction(this.#options.database, (connection) => {
-      requireRollout(connection, id)
-      connection.insert(rolloutVerdicts).values({ rolloutId: id, ...verdict }).run()
-      const ofRollout = eq(rolloutVerdicts.rolloutId, id)
-      const oldest = connection.select({ id: rolloutVerdicts.id }).from(rolloutVerdicts).where(ofRollout)
-        .orderBy(desc(rolloutVerdicts.id)).limit(1).offset(this.#options.verdictsMax).get()
-      if (oldest === undefined) return
-      connection.delete(rolloutVerdicts).where(and(ofRollout, lte(rolloutVerdicts.id, oldest.id),
-        eq(rolloutVerdicts.decision, 'continue'))).run()
+  saveVerdict (id: string, verdict: NewVerdict, news: Record<string, unknown> | null = null): void {
+    const { database, audit, events, verdictsMax } = this.#options
+    inTransaction(database, (connection) => {
+      const { model } = requireRollout(connection, id)
+      const saved = insertVerdict(connection, id, verdict, verdictsMax)
+      const { at, number, decision, reason, engine } = saved
+      if (saved.acted) {
+        const details = { number, decision, digest: verdictDigest(saved) }
+        audit.append({ at, actor: `gauntlet/${engine}`, action: 'rollout.verdict', subject: id, reason, details }, connection)
+      }
+      if (news !== null) events.append({ at, type: 'rollout.verdict', rolloutId: id, model, body: { ...news, number } }, connection)
     })
+    if (news !== null) events.announce()
   }
 
   /** Newest first. @throws RegistryError ROLLOUT_NOT_FOUND */
   verdicts (id: string, limit = VERDICTS_DEFAULT): RolloutVerdict[] {
-    const { database } = this.#options
-    requireRollout(database, id)
-    return database.select().from(rolloutVerdicts).where(eq(rolloutVerdicts.rolloutId, id))
-      .orderBy(desc(rolloutVerdicts.id)).limit(limit).all()
-      .map(({ id: _id, rolloutId: _rolloutId, ...verdict }) => verdict)
+    requireRollout(this.#options.database, id)
+    return listVerdicts(this.#options.database, id, limit)
+  }
+
+  /** All of them, oldest first, read as they are asked for. @throws RegistryError ROLLOUT_NOT_FOUND */
+  eachVerdict (id: string): Generator<RolloutVerdict> {
+    requireRollout(this.#options.database, id)
+    return eachVerdict(this.#options.database, id)
+  }
+
+  /** How many verdicts were ever saved, and how many are still there. */
+  countVerdicts (id: string): { saved: number, kept: number } {
+    return countVerdicts(this.#options.database, id)
   }
 
   #write (connection: Connection, { before, after, event, actor }: {
@@ -197,14 +216,11 @@ export class RolloutStore {
     connection.insert(rolloutHistory).values({
       rolloutId: id, epoch, at, event, from: before.state, to: state, step, weightBps, actor, reason
     }).run()
-    this.#options.audit.append({
-      at,
-      actor,
-      action: `rollout.${event}`,
-      subject: id,
-      reason,
-      details: { model: before.model, from: before.state, to: state, step, weightBps, epoch }
-    }, connection)
+    const { model, champion, challenger, state: from } = before
+    const details = { model, from, to: state, step, weightBps, epoch }
+    this.#options.audit.append({ at, actor, action: `rollout.${event}`, subject: id, reason, details }, connection)
+    const body = { champion, challenger, from, to: state, step, weightBps, epoch, actor, reason }
+    this.#options.events.append({ at, type: `rollout.${event}`, rolloutId: id, model, body }, connection)
   }
 }
 

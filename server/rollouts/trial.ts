@@ -12,6 +12,7 @@ import { Breaker } from './breaker.js'
 import { compileTargeting, type Aim } from '../routing/targeting.js'
 import { settingAfter, type Setting } from './plan.js'
 import { type Plan, parseRolloutSpec } from './spec.js'
+import { PACKAGE_VERSION } from '../version.js'
 
 /**
  * Why a rollout is paused: a step of its plan, a person, a verdict that needs one, the last word before promotion, or
@@ -152,13 +153,15 @@ export class OpenTrial {
   /** Stores the last verdict with its evidence: when it says something else than the one before, or was acted on. */
   save (store: Pick<RolloutStore, 'saveVerdict'>, at: number, isActedOn: boolean): void {
     if (this.plan.analysis === null || this.verdict === NO_VERDICT) return
-    const { decision, metrics } = this.verdict
-    const digest = [this.row.stage, decision, ...metrics.map((metric) => metric.outcome)].join()
+    const { metrics } = this.verdict
+    const digest = [this.row.stage, this.verdict.decision, ...metrics.map((metric) => metric.outcome)].join()
     if (!isActedOn && digest === this.#saved.digest && at - this.#saved.at < SAVE_EVERY_MS) return
     const evidence = this.#evidence(at)
     const verdict = decide(this.plan.analysis, evidence)
     this.verdict = verdict
-    store.saveVerdict(this.row.id, { at, decision: verdict.decision, reason: verdict.reason, verdict, evidence })
+    const { decision, reason } = verdict
+    const { analysis } = this.plan
+    store.saveVerdict(this.row.id, { at, decision, reason, verdict, evidence, analysis, acted: isActedOn, engine: PACKAGE_VERSION })
     this.#saved = { at, digest }
   }
 

@@ -1,5 +1,9 @@
-import { afterAll, describe, expect, it } from 'vitest'
+import { join } from 'node:path'
+import BetterSqlite3 from 'better-sqlite3'
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
 import { ROLLOUT_STATES } from '../../registry/rollouts/machine.js'
+import type { NewVerdict } from '../../registry/rollouts/rollout.js'
+import { verdictDigest } from '../../registry/rollouts/verdicts.js'
 import { fakeInspect, folderOf, modelBytes, openRegistry, publishVersions, START_MS } from '../support/registry-fixtures.js'
 import { BY, createIn, EVENTS, LEGAL, removeTemplate, rolloutIn } from '../support/registry-rollouts.js'
 
@@ -153,7 +157,7 @@ describe('an event', () => {
     const { rollouts } = registry
     const calls = [
       () => rollouts.get('x'), () => rollouts.apply('x', 'start', { epoch: 0, ...BY }), () => rollouts.revert('x', BY), () => rollouts.history('x'),
-      () => rollouts.verdicts('x'), () => rollouts.saveVerdict('x', { at: 0, decision: 'pause', reason: '', verdict: 1, evidence: 1 })
+      () => rollouts.verdicts('x'), () => rollouts.saveVerdict('x', verdictAt(0))
     ]
     for (const call of calls) expect(codeOf(call)).toBe('ROLLOUT_NOT_FOUND')
   })
@@ -246,24 +250,103 @@ describe('looking rollouts up', () => {
     expect(registry.rollouts.latest('q')).toBeNull()
   })
 
-  it('keeps so many verdicts, and of the older ones those that did something', async () => {
-    const { registry } = openRegistry({ verdictsMax: 5 })
+  it('thins verdicts out beyond the bound, but never those that moved the rollout', async () => {
+    const { registry } = openRegistry({ verdictsMax: 10 })
     await publishVersions(registry, ['1', '2'])
-    registry.setAlias({ name: 'm', alias: 'champion', version: '1', ...BY })
     const { id } = registry.rollouts.create({ model: 'm', champion: '1', challenger: '2', spec: {}, salt: 's', ...BY })
-    for (let at = 0; at < 20; at++) {
-      registry.rollouts.saveVerdict(id, { at, decision: at === 3 ? 'promote' : 'continue', reason: '', verdict: {}, evidence: {} })
-    }
+    for (let at = 1; at <= 60; at++) registry.rollouts.saveVerdict(id, verdictAt(at, at === 3 || at === 8))
 
-    expect(registry.rollouts.verdicts(id).map(({ at }) => at)).toEqual([19, 18, 17, 16, 15, 3])
+    const kept = registry.rollouts.verdicts(id).map(({ at }) => at)
+
+    expect(kept).toEqual([60, 59, 58, 57, 56, 55, 49, 33, 17, 8, 3, 1])
+    expect(registry.rollouts.verdicts(id).map(({ number }) => number)).toEqual(kept)
+    expect([...registry.rollouts.eachVerdict(id)].map(({ at }) => at)).toEqual([...kept].reverse())
+    expect(registry.rollouts.countVerdicts(id)).toEqual({ saved: 60, kept: kept.length })
   })
 
-  it('gives verdicts with their evidence, newest first, as they were saved', async () => {
+  it('gives verdicts with all they were drawn from, newest first, as they were saved', async () => {
     const { registry, rollout } = await rolloutIn('progressing')
-    const verdicts = Array.from({ length: 150 }, (_, at) => ({ at, decision: 'continue', reason: `r${at}`, verdict: { metrics: [at, null, 0.1 + 0.2] }, evidence: { strata: [] } }))
+    const verdicts = Array.from({ length: 150 }, (_, index) => ({ ...verdictAt(index), verdict: { metrics: [index, null, 0.1 + 0.2] } }))
     for (const verdict of verdicts) registry.rollouts.saveVerdict(rollout.id, verdict)
 
-    expect(registry.rollouts.verdicts(rollout.id, 2)).toEqual([verdicts[149], verdicts[148]])
+    expect(registry.rollouts.verdicts(rollout.id, 2)).toEqual([{ ...verdicts[149], number: 150 }, { ...verdicts[148], number: 149 }])
     expect(registry.rollouts.verdicts(rollout.id)).toHaveLength(100)
+    expect([...registry.rollouts.eachVerdict(rollout.id)]).toHaveLength(150)
+  })
+
+  it('names a verdict that moved the rollout in the audit trail, by a digest of all that is kept of it', async () => {
+    const { registry, rollout } = await rolloutIn('progressing')
+    registry.rollouts.saveVerdict(rollout.id, verdictAt(1))
+    registry.rollouts.saveVerdict(rollout.id, verdictAt(2, true))
+    const [acted] = registry.rollouts.verdicts(rollout.id, 1)
+
+    expect(registry.audit().list({ subject: rollout.id }).filter(({ action }) => action === 'rollout.verdict')).toMatchObject([
+      { actor: 'gauntlet/1.2.3', at: 2, details: { number: 2, decision: 'promote', digest: verdictDigest(acted!) } }
+    ])
+    expect(verdictDigest({ ...acted!, evidence: { strata: [1] } })).not.toBe(verdictDigest(acted!))
+  })
+
+  it('refuses to change a verdict, and to drop one that moved the rollout', async () => {
+    const { registry, rollout, dataDir } = await rolloutIn('progressing')
+    registry.rollouts.saveVerdict(rollout.id, verdictAt(1, true))
+    const client = new BetterSqlite3(join(dataDir, 'gauntlet.db'))
+    onTestFinished(() => { client.close() })
+
+    expect(() => client.exec('UPDATE rollout_verdicts SET at = 2')).toThrow(/immutable/)
+    expect(() => client.exec('DELETE FROM rollout_verdicts')).toThrow(/never dropped/)
+    expect(() => client.exec('INSERT OR REPLACE INTO rollout_verdicts SELECT * FROM rollout_verdicts')).toThrow(/immutable/)
   })
 })
+
+describe('events', () => {
+  it('tell of every transition and of verdicts that are news, numbered in their order', async () => {
+    const { registry } = openRegistry()
+    await publishVersions(registry, ['1', '2'])
+    let wakes = 0
+    const stop = registry.events.onAppended(() => { wakes++ })
+    const { id } = registry.rollouts.create({ model: 'm', champion: '1', challenger: '2', spec: {}, salt: 's', ...BY })
+    registry.rollouts.apply(id, 'start', { epoch: 0, ...BY })
+    registry.rollouts.saveVerdict(id, verdictAt(1))
+    registry.rollouts.saveVerdict(id, verdictAt(2), { decision: 'continue' })
+    stop()
+    registry.rollouts.apply(id, 'promote', { epoch: 1, ...BY })
+
+    expect(registry.events.list({ after: 0, limit: 100 })).toMatchObject([
+      { id: 1, type: 'rollout.create', rolloutId: id, model: 'm', body: { to: 'pending', ...BY } },
+      { id: 2, type: 'rollout.start', body: { from: 'pending', to: 'warming', epoch: 1 } },
+      { id: 3, type: 'rollout.verdict', at: 2, body: { number: 2, decision: 'continue' } },
+      { id: 4, type: 'rollout.promote' }
+    ])
+    expect(wakes).toBe(3)
+    expect(registry.events.list({ after: 2, limit: 1, rolloutId: id }).map((event) => event.id)).toEqual([3])
+    expect(registry.events.list({ after: 0, limit: 9, rolloutId: 'x' })).toEqual([])
+  })
+
+  it('are not written of what is refused', async () => {
+    const { registry, rollout } = await rolloutIn('progressing')
+    const head = registry.events.head()
+
+    expect(() => registry.rollouts.apply(rollout.id, 'complete', { epoch: rollout.epoch, ...BY })).toThrow()
+    expect(() => registry.rollouts.apply(rollout.id, 'pause', { epoch: 99, ...BY })).toThrow()
+
+    expect(registry.events.head()).toBe(head)
+  })
+
+  it('are forgotten beyond a number, and no number is given twice', async () => {
+    const { registry, rollout } = await rolloutIn('progressing')
+    for (let at = 0; at < 10; at++) registry.rollouts.saveVerdict(rollout.id, verdictAt(at), {})
+    const head = registry.events.head()
+
+    expect(registry.events.prune(3)).toBe(head - 3)
+    expect(registry.events.oldest()).toBe(head - 2)
+    expect(registry.events.prune(0)).toBe(3)
+    expect([registry.events.oldest(), registry.events.head(), registry.events.get(head)]).toEqual([null, head, null])
+    registry.rollouts.saveVerdict(rollout.id, verdictAt(11), {})
+    expect(registry.events.head()).toBe(head + 1)
+  })
+})
+
+function verdictAt (at: number, acted = false): NewVerdict {
+  const decision = acted ? 'promote' : 'continue'
+  return { at, decision, reason: `r${at}`, verdict: { decision }, evidence: { strata: [] }, analysis: { alpha: 0.05 }, acted, engine: '1.2.3' }
+}
