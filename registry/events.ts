@@ -66,8 +66,8 @@ export class EventStore {
 
   /** The number of the newest event that ever was; 0 when there was none. */
   head (): number {
-    const row = this.#database.get<{ seq: number } | undefined>(sql`SELECT seq FROM sqlite_sequence WHERE name = 'events'`)
-    return row?.seq ?? 0
+    const query = sql`SELECT seq FROM sqlite_sequence WHERE name = 'events'`
+    return this.#database.get<{ seq: number } | undefined>(query)?.seq ?? 0
   }
 
   /** The number of the oldest event that is kept; null when none is. */
@@ -78,7 +78,8 @@ export class EventStore {
   /** Forgets all but the newest `keepMax` events and those that could not be delivered; gives how many. */
   prune (keepMax: number): number {
     return inTransaction(this.#database, (connection) => {
-      const last = connection.select({ id: events.id }).from(events).orderBy(desc(events.id)).limit(1).offset(keepMax).get()
+      const last = connection.select({ id: events.id }).from(events)
+        .orderBy(desc(events.id)).limit(1).offset(keepMax).get()
       if (last === undefined) return 0
       const dead = connection.select({ id: deadLetters.eventId }).from(deadLetters)
       return connection.delete(events).where(and(lte(events.id, last.id), notInArray(events.id, dead))).run().changes

@@ -104,12 +104,14 @@ function addAnchor (audit: Command, { print }: RegistryCommandsContext): void {
 }
 
 async function readAnchors (anchors: readonly string[], publicKey: string | undefined): Promise<AuditAnchor[]> {
-  const [{ readAnchor }, { loadPublicKey }] = await Promise.all([import('../audit-anchor.js'), import('../signing/keys.js')])
+  const [{ readAnchor }, { loadPublicKey }] = await Promise.all([
+    import('../audit-anchor.js'), import('../signing/keys.js')
+  ])
   const key = publicKey === undefined ? null : loadPublicKey(publicKey)
   return anchors.map((anchor) => {
     const [, id, hash] = /^(\d{1,15}):([0-9a-f]{64})$/.exec(anchor) ?? []
     if (id === undefined) return readAnchor(anchor, key)
-    if (key !== null) throw new RegistryError('SIGNATURE_INVALID', `the anchor ${anchor} is not signed; give the file that audit anchor --key printed`)
+    if (key !== null) throw new RegistryError('SIGNATURE_INVALID', `the anchor ${anchor} is not signed; give its file`)
     return { id: Number(id), hash: hash! }
   })
 }

@@ -12,7 +12,9 @@ const PAGE_ROWS = 50
  * `keepMax` stay: the newest half, and of all the older ones every second, fourth … one, so that they cover the whole
  * time evenly.
  */
-export function insertVerdict (connection: Connection, rolloutId: string, verdict: NewVerdict, keepMax: number): RolloutVerdict {
+export function insertVerdict (
+  connection: Connection, rolloutId: string, verdict: NewVerdict, keepMax: number
+): RolloutVerdict {
   const ofRollout = eq(rolloutVerdicts.rolloutId, rolloutId)
   const last = connection.select({ number: max(rolloutVerdicts.number) }).from(rolloutVerdicts).where(ofRollout).get()
   const numbered = { ...verdict, number: (last?.number ?? 0) + 1 }
@@ -61,6 +63,8 @@ export function verdictDigest ({ number, at, engine, analysis, evidence, verdict
   return `sha256:${createHash('sha256').update(form).digest('hex')}`
 }
 
-function withoutKeys ({ id: _id, rolloutId: _rolloutId, ...verdict }: typeof rolloutVerdicts.$inferSelect): RolloutVerdict {
+type Row = typeof rolloutVerdicts.$inferSelect
+
+function withoutKeys ({ id: _id, rolloutId: _rolloutId, ...verdict }: Row): RolloutVerdict {
   return verdict
 }

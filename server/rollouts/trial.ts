@@ -161,7 +161,8 @@ export class OpenTrial {
     this.verdict = verdict
     const { decision, reason } = verdict
     const { analysis } = this.plan
-    store.saveVerdict(this.row.id, { at, decision, reason, verdict, evidence, analysis, acted: isActedOn, engine: PACKAGE_VERSION })
+    const basis = { evidence, analysis, acted: isActedOn, engine: PACKAGE_VERSION }
+    store.saveVerdict(this.row.id, { at, decision, reason, verdict, ...basis })
     this.#saved = { at, digest }
   }
 

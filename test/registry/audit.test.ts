@@ -116,7 +116,11 @@ describe('the audit trail', () => {
   it('chains texts of any kind, and gives them back', () => {
     const { registry } = openRegistry()
     const anything = fc.record({
-      at: fc.maxSafeInteger(), actor: fc.string({ unit: 'binary' }), action: fc.string(), subject: fc.string({ unit: 'grapheme' }), reason: fc.string({ unit: 'binary' }),
+      at: fc.maxSafeInteger(),
+      actor: fc.string({ unit: 'binary' }),
+      action: fc.string(),
+      subject: fc.string({ unit: 'grapheme' }),
+      reason: fc.string({ unit: 'binary' }),
       details: fc.dictionary(fc.string(), fc.jsonValue()).map((value) => value as Record<string, unknown>)
     })
     fc.assert(fc.property(anything, (given) => {
