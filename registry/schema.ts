@@ -157,27 +157,3 @@ export const events = sqliteTable('events', {
 }, (table) => [
   index('events_by_rollout').on(table.rolloutId, table.id)
 ])
-
-/** How far each receiver has been told: the last event that it took, or that was given up. */
-export const deliveries = sqliteTable('deliveries', {
-  receiver: text('receiver').primaryKey(),
-  eventId: integer('event_id').notNull(),
-  /** Tries of the event after it that have failed, and when the next one is due. */
-  attempts: integer('attempts').notNull(),
-  nextAt: integer('next_at').notNull(),
-  problem: text('problem')
-})
-
-/** Events that a receiver did not take in all its tries. */
-export const deadLetters = sqliteTable('dead_letters', {
-  id: integer('id').primaryKey({ autoIncrement: true }),
-  receiver: text('receiver').notNull(),
-  eventId: integer('event_id').notNull(),
-  at: integer('at').notNull(),
-  attempts: integer('attempts').notNull(),
-  problem: text('problem').notNull(),
-  /** When somebody asked for it to be sent again; it is deleted once it was taken. */
-  resendAt: integer('resend_at')
-}, (table) => [
-  uniqueIndex('dead_letters_by_event').on(table.receiver, table.eventId)
-])

@@ -10,6 +10,7 @@ import { MODEL_RUNS } from './model-runs.js'
 import { requestId } from './request-id.js'
 import type { RolloutController } from './rollouts/controller.js'
 import { auditRoutes } from './routes/audit.js'
+import { eventRoutes } from './routes/events.js'
 import { feedbackRoutes } from './routes/feedback.js'
 import { healthRoutes } from './routes/health.js'
 import { modelRoutes } from './routes/models.js'
@@ -49,6 +50,7 @@ export async function buildApp (deps: Dependencies): Promise<FastifyInstance> {
   await app.register(feedbackRoutes, { traffic, controller, metrics })
   await app.register(modelRoutes, { prefix: '/api/models', registry, fleet, prove: MODEL_RUNS.prove })
   await app.register(rolloutRoutes, { prefix: '/api/rollouts', registry, controller })
+  await app.register(eventRoutes, { prefix: '/api/events', registry })
   await app.register(auditRoutes, { prefix: '/api/audit', registry })
   app.get('/api/openapi.json', { schema: { hide: true } }, () => app.swagger())
   return app

@@ -16,6 +16,7 @@ import { addJudgeCommand } from './commands/judge.js'
 import { addPowerCommand } from './commands/power.js'
 import { addRolloutCommands } from './commands/rollout.js'
 import { addScoreCommand } from './commands/score.js'
+import { addVerdictCommands } from './commands/verdict.js'
 import { addServeCommand } from './commands/serve.js'
 import { lazyDatasetReader, lazyReadBaseline } from './dataset-reads.js'
 import { GatewayError, STATUS } from './errors.js'
@@ -98,6 +99,7 @@ function buildProgram (signal: AbortSignal): Command {
   })
   addServeCommand(program, { options, signal, print })
   addRolloutCommands(program, { api: () => apiClient(options().server, actor(), signal), print, warn, signal })
+  addVerdictCommands(program, { options, print, warn })
   addEvaluationCommands(program, { options, signal, print, warn })
   addDoctorCommand(program, { options, print })
   addCompletionCommands(program, { options, print })

@@ -76,7 +76,7 @@ export const ConfigSchema = Type.Object({
     minimum: 10, maximum: 3_600_000, default: 5_000, description: 'how often the server of a remote version is asked whether it is ready, ms'
   }),
   verdictsMax: Type.Integer({
-    minimum: 10, maximum: 100_000, default: 1_000, description: 'verdicts kept per rollout'
+    minimum: 10, maximum: 100_000, default: 1_000, description: 'verdicts kept per rollout beside those that moved it; beyond it older ones are thinned evenly'
   }),
   pinsMax: Type.Integer({
     minimum: 0, maximum: 100_000_000, default: 1_000_000, description: 'sessions pinned to a version at once; beyond it new ones are hashed alone'

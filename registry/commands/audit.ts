@@ -130,7 +130,9 @@ function * batches (entries: Iterable<ChainedEntry>): Generator<ChainedEntry[]> 
 function describeEntries (entries: readonly AuditRecord[]): string {
   return formatTable([
     ['ENTRY', 'AT', 'ACTOR', 'ACTION', 'SUBJECT', 'REASON'],
-    ...entries.map(({ id, at, actor, action, subject, reason }) => [String(id), timeOf(at), actor, action, subject, reason])
+    ...entries.map(({ id, at, ...entry }) => [
+      String(id), timeOf(at), entry.actor, entry.action, entry.subject, entry.reason
+    ])
   ])
 }
 

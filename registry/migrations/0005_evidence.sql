@@ -1,22 +1,3 @@
-CREATE TABLE `dead_letters` (
-	`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
-	`receiver` text NOT NULL,
-	`event_id` integer NOT NULL,
-	`at` integer NOT NULL,
-	`attempts` integer NOT NULL,
-	`problem` text NOT NULL,
-	`resend_at` integer
-);
---> statement-breakpoint
-CREATE UNIQUE INDEX `dead_letters_by_event` ON `dead_letters` (`receiver`,`event_id`);--> statement-breakpoint
-CREATE TABLE `deliveries` (
-	`receiver` text PRIMARY KEY NOT NULL,
-	`event_id` integer NOT NULL,
-	`attempts` integer NOT NULL,
-	`next_at` integer NOT NULL,
-	`problem` text
-);
---> statement-breakpoint
 CREATE TABLE `events` (
 	`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
 	`at` integer NOT NULL,

@@ -56,7 +56,7 @@ export class RolloutStore {
    */
   create ({ model, champion, challenger, spec, salt, actor, reason }: CreateRollout): RolloutRow {
     const { database, aliases, audit, events, now, newId } = this.#options
-    const created = inTransaction(database, (connection) => {
+    return inTransaction(database, (connection) => {
       const at = now()
       requireVersion(connection, model, champion)
       requireVersion(connection, model, challenger)
@@ -82,8 +82,6 @@ export class RolloutStore {
       events.append({ at, type: 'rollout.create', rolloutId: id, model, body }, connection)
       return requireRollout(connection, id)
     })
-    events.announce()
-    return created
   }
 
   /** @throws RegistryError ROLLOUT_NOT_FOUND */
@@ -115,7 +113,7 @@ export class RolloutStore {
    * @throws RegistryError ROLLOUT_NOT_FOUND, ROLLOUT_CONFLICT, ILLEGAL_TRANSITION; ALIAS_CONFLICT on `complete`
    */
   apply (id: string, event: RolloutEvent, { epoch, actor, reason, patch = {} }: ApplyOptions): RolloutRow {
-    const { database, aliases, events, now, onAliasMoved } = this.#options
+    const { database, aliases, now, onAliasMoved } = this.#options
     const changed = inTransaction(database, (connection) => {
       const at = now()
       const before = requireRollout(connection, id)
@@ -127,7 +125,6 @@ export class RolloutStore {
       }
       return requireRollout(connection, id)
     })
-    events.announce()
     if (event === 'complete') onAliasMoved()
     return changed
   }
@@ -142,7 +139,7 @@ export class RolloutStore {
    * @throws RegistryError ROLLOUT_NOT_FOUND, ILLEGAL_TRANSITION, ALIAS_CONFLICT when the champion is another by now
    */
   revert (id: string, { actor, reason }: Actor): RolloutRow {
-    const { database, aliases, events, now, onAliasMoved } = this.#options
+    const { database, aliases, now, onAliasMoved } = this.#options
     const reverted = inTransaction(database, (connection) => {
       const at = now()
       const before = requireRollout(connection, id)
@@ -153,7 +150,6 @@ export class RolloutStore {
       aliases.move(connection, { model, alias: CHAMPION, version: champion, expected: challenger, actor, reason, at })
       return requireRollout(connection, id)
     })
-    events.announce()
     onAliasMoved()
     return reverted
   }
@@ -179,11 +175,12 @@ export class RolloutStore {
       const { at, number, decision, reason, engine } = saved
       if (saved.acted) {
         const details = { number, decision, digest: verdictDigest(saved) }
-        audit.append({ at, actor: `gauntlet/${engine}`, action: 'rollout.verdict', subject: id, reason, details }, connection)
+        const entry = { at, actor: `gauntlet/${engine}`, action: 'rollout.verdict', subject: id, reason, details }
+        audit.append(entry, connection)
       }
-      if (news !== null) events.append({ at, type: 'rollout.verdict', rolloutId: id, model, body: { ...news, number } }, connection)
+      if (news === null) return
+      events.append({ at, type: 'rollout.verdict', rolloutId: id, model, body: { ...news, number } }, connection)
     })
-    if (news !== null) events.announce()
   }
 
   /** Newest first. @throws RegistryError ROLLOUT_NOT_FOUND */

@@ -156,13 +156,14 @@ export class OpenTrial {
     const { metrics } = this.verdict
     const digest = [this.row.stage, this.verdict.decision, ...metrics.map((metric) => metric.outcome)].join()
     if (!isActedOn && digest === this.#saved.digest && at - this.#saved.at < SAVE_EVERY_MS) return
-    const evidence = this.#evidence(at)
+    // Drawn from what will be read again, so that it can be recomputed to the same bytes.
+    const evidence = JSON.parse(JSON.stringify(this.#evidence(at))) as Evidence
     const verdict = decide(this.plan.analysis, evidence)
     this.verdict = verdict
     const { decision, reason } = verdict
-    const { analysis } = this.plan
-    const basis = { evidence, analysis, acted: isActedOn, engine: PACKAGE_VERSION }
-    store.saveVerdict(this.row.id, { at, decision, reason, verdict, ...basis })
+    const basis = { evidence, analysis: this.plan.analysis, acted: isActedOn, engine: PACKAGE_VERSION }
+    const news = isActedOn || digest !== this.#saved.digest ? newsOf(verdict, isActedOn) : null
+    store.saveVerdict(this.row.id, { at, decision, reason, verdict, ...basis }, news)
     this.#saved = { at, digest }
   }
 
@@ -202,6 +203,13 @@ export class OpenTrial {
     this.#windows.request({ ...place(request), at, bucket }, request.failed, request.latencyMs)
     this.#isDirty = true
   }
+}
+
+/** What others are told of a verdict. */
+function newsOf ({ decision, rule, reason, metrics }: Verdict, isActedOn: boolean): Record<string, unknown> {
+  const told = metrics.map(({ name, role, outcome, estimate, lower, upper, margin, n }) =>
+    ({ name, role, outcome, estimate, lower, upper, margin, n }))
+  return { decision, rule, reason, acted: isActedOn, metrics: told }
 }
 
 function place ({ stage, weightBps, arm }: Routed): Omit<Place, 'at' | 'bucket'> {

@@ -13,7 +13,15 @@ const Params = Type.Object({ id: Type.String({ minLength: 1, maxLength: 64 }) })
 const Limit = Type.Object({ limit: Type.Integer({ minimum: 1, maximum: 1_000, default: 100 }) })
 
 const Verdicts = Type.Array(Type.Object({
-  at: Type.Number(), decision: Type.String(), reason: Type.String(), verdict: Type.Unknown(), evidence: Type.Unknown()
+  number: Type.Integer({ description: 'counts from 1; those that are left out were dropped' }),
+  at: Type.Number(),
+  decision: Type.String(),
+  reason: Type.String(),
+  acted: Type.Boolean({ description: 'whether the rollout moved because of it; such a verdict is never dropped' }),
+  engine: Type.String({ description: 'the release that drew it' }),
+  verdict: Type.Unknown(),
+  evidence: Type.Unknown(),
+  analysis: Type.Unknown()
 }))
 
 const History = Type.Array(Type.Object({

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Registry } from '../../registry/registry.js'
 import type { Gateway } from '../../server/gateway.js'
+import { gauntlet } from '../support/command.js'
 import { ask, call, publishedTemplate, rolloutOf, runGateway, startRollout } from '../support/gateway.js'
 import { eventually } from '../support/wait.js'
 
@@ -70,6 +71,14 @@ describe('a canary', () => {
     expect(verdicts[0]!.evidence.strata.length).toBeGreaterThan(0)
     const history = (await call(url, `/api/rollouts/${id}/history`)).json as { event: string }[]
     expect(history.map(({ event }) => event)).toEqual(expect.arrayContaining(['start', 'warmed', 'advance', 'pause', 'resume', 'promote', 'complete']))
+    const events = (await call(url, `/api/events?rollout=${id}&limit=1000`)).json as { id: number, type: string }[]
+    expect(events.filter(({ type }) => type !== 'rollout.verdict').map(({ type }) => type)).toEqual(['rollout.create', ...history.map(({ event }) => `rollout.${event}`)])
+    expect((await call(url, `/api/events?after=${events.at(-1)!.id}`)).json).toEqual([])
+    const [latest] = (await call(url, `/api/audit?subject=${id}&limit=1`)).json as { id: number, action: string, hash: string }[]
+    expect(latest).toMatchObject({ action: 'rollout.complete', hash: expect.stringMatching(/^[0-9a-f]{64}$/) as string })
+    expect((await call(url, '/api/audit/head')).json).toMatchObject({ id: expect.any(Number) as number })
+    expect(await gauntlet('verdict', 'replay', id, '--data-dir', folder.dataDir)).toMatchObject({ code: 0, out: expect.stringContaining(' 0 different') as string })
+    expect(await gauntlet('audit', 'verify', '--data-dir', folder.dataDir)).toMatchObject({ code: 0, out: expect.stringContaining('the audit trail is whole') as string })
   })
 
   it('rolls a worse challenger back by itself', async () => {
