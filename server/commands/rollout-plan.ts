@@ -42,7 +42,7 @@ export function addRolloutPlanCommands (rollout: Command, { print }: PlanContext
 }
 
 /** Reads and validates a document. @throws GatewayError BAD_REQUEST, SpecError */
-async function readPlan (file: string): Promise<Plan> {
+export async function readPlan (file: string): Promise<Plan> {
   const [{ parse }, { parseRolloutSpec }] = await Promise.all([import('yaml'), import('../rollouts/spec.js')])
   return parseRolloutSpec(parseDocument(parse, await readDocument(file), file))
 }
@@ -65,7 +65,7 @@ export function parseDocument (parse: (text: string) => unknown, text: string, p
     throw new GatewayError('BAD_REQUEST', `${path}: expected YAML or JSON: ${(error as Error).message}`, { cause: error })
   }
   if (typeof document === 'object' && document !== null && !Array.isArray(document)) return document as Record<string, unknown>
-  throw new GatewayError('BAD_REQUEST', `${path}: expected a document with model, challenger and strategy`)
+  throw new GatewayError('BAD_REQUEST', `${path}: expected a document, not a list or a single value`)
 }
 
 function collect (text: string, before: Readonly<Record<string, Assumption>>): Record<string, Assumption> {

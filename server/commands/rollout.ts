@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { isFinal, type RolloutState } from '../../registry/rollouts/machine.js'
 import type { Act, ApiClient, RolloutView } from './api-client.js'
 import { addRolloutPlanCommands, parseDocument, readDocument } from './rollout-plan.js'
+import { addSimulateCommand } from './rollout-simulate.js'
 import { rolloutLine, rolloutText } from './rollout-text.js'
 
 export interface RolloutCommandsContext {
@@ -29,6 +30,7 @@ export function addRolloutCommands (program: Command, context: RolloutCommandsCo
   const { api, print } = context
   const rollout = program.command('rollout').description('put a challenger on trial, watch it, act on it')
   addRolloutPlanCommands(rollout, context)
+  addSimulateCommand(rollout, context)
   rollout.command('start')
     .description('start a rollout from a document (YAML or JSON)')
     .requiredOption('-f, --file <path>', 'the document; - reads standard input')

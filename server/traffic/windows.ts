@@ -4,8 +4,13 @@ import type { AnalysisSpec, ArmEvidence, Evidence, MetricSpec, StageCounts, Stra
 import type { Arm } from '../routing/assign.js'
 import { BUCKETS } from '../routing/bucket.js'
 
-/** A time block of a stratum, ms: a trend within it cannot be told from an effect, so it is kept short. */
-const BLOCK_MS = 3_600_000
+/**
+ * Time blocks of a stratum: an hour while a weight is young, a day (UTC) later. The split does not change within a visit
+ * of a weight, so that a trend within a block biases nothing; short blocks only keep it from widening the intervals.
+ */
+const HOUR_MS = 3_600_000
+const HOURS_OF_DAY = 24
+const HOURLY_MS = 48 * HOUR_MS
 
 /** Where an observation belongs: the visit of a weight it was routed under, its time, its arm and session bucket. */
 export interface Place {
@@ -42,6 +47,9 @@ export interface Moment {
 export class Windows {
   readonly #metrics: readonly MetricSpec[]
   readonly #cells = new Map<string, Cell>()
+  readonly #begun = new Map<number, number>()
+  /** The cell of the last observation: most of those that follow belong there too. */
+  #last: Cell | null = null
   readonly #isKnown = new Uint8Array(BUCKETS)
   readonly #sessions = new Map<number, StageCounts<number>>()
 
@@ -109,14 +117,24 @@ export class Windows {
     return accumulator
   }
 
+  /** The hour since the epoch that the block of an observation begins with. */
+  #block ({ at, stage }: Place): number {
+    let begun = this.#begun.get(stage)
+    if (begun === undefined) this.#begun.set(stage, begun = at)
+    const hour = Math.floor(at / HOUR_MS)
+    return at - begun < HOURLY_MS ? hour : hour - hour % HOURS_OF_DAY
+  }
+
   #cell (place: Place): Cell {
-    const block = Math.floor(place.at / BLOCK_MS)
+    const block = this.#block(place)
+    if (this.#last?.block === block && this.#last.stage === place.stage) return this.#last
     const key = `${place.stage}:${block}`
     let cell = this.#cells.get(key)
     if (cell === undefined) {
       const arms = { champion: new Map() as Accumulators, challenger: new Map() as Accumulators }
       this.#cells.set(key, cell = { stage: place.stage, weightBps: place.weightBps, block, arms })
     }
+    this.#last = cell
     return cell
   }
 }

@@ -37,6 +37,15 @@ describe('Windows', () => {
     expect(strata[1]!.challenger).toMatchObject({ errors: { moments: { n: 1, sum: 0 } }, slow: { moments: { n: 1, sum: 0 } } })
   })
 
+  it('has a block per hour for two days of a weight and per day from then on, so that a year stays a few hundred', () => {
+    const windows = new Windows(spec)
+    for (let hour = 5; hour < 365 * 24; hour++) windows.request(place({ at: hour * HOUR }), false, 10)
+    const blocks = windows.evidence(moment).strata.map(({ block }) => block)
+
+    expect(blocks.slice(0, 48)).toEqual(Array.from({ length: 48 }, (_, index) => 5 + index))
+    expect(blocks.slice(48)).toEqual(Array.from({ length: 362 }, (_, index) => (3 + index) * 24))
+  })
+
   it('counts latencies of answers only, against the quantile and the limit alike', () => {
     const windows = new Windows(spec)
     windows.request(place(), true, 5_000)
