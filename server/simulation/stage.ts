@@ -22,6 +22,8 @@ const SERVING: Serving = {
 export interface StageOptions {
   readonly now: () => number
   readonly salt: string
+  /** Whether the challenger is warm; it is from the beginning unless told. */
+  readonly isWarm?: () => boolean
   readonly onMove?: (row: RolloutRow, event: RolloutEvent) => void
 }
 
@@ -32,12 +34,12 @@ export class Stage {
   /** How routing would see the trial now; null when there is none. */
   setting: TrialSetting | null = null
 
-  constructor ({ now, salt, onMove = () => {} }: StageOptions) {
+  constructor ({ now, salt, isWarm = () => true, onMove = () => {} }: StageOptions) {
     this.rollouts = new MemoryRollouts(now, onMove)
     this.controller = new RolloutController({
       registry: { show: () => ({ serving: SERVING }), alias: () => CHAMPION, rollouts: this.rollouts },
       fleet: {
-        load: () => ({ state: 'ready' }),
+        load: () => ({ state: isWarm() ? 'ready' : 'loading' }),
         setTrial: (_model, setting) => { this.setting = setting },
         setConversation: () => {},
         sync: () => {},
