@@ -5,8 +5,8 @@ import type { Arm } from '../routing/assign.js'
 import { BUCKETS } from '../routing/bucket.js'
 
 /**
- * Time blocks of a stratum: an hour while a weight is young, a day (UTC) later. The split does not change within a visit
- * of a weight, so that a trend within a block biases nothing; short blocks only keep it from widening the intervals.
+ * Time blocks of a stratum: an hour while a weight is young, a day (UTC) later. The split does not change within a
+ * visit of a weight, so that a trend within a block biases nothing; short blocks only keep it from widening intervals.
  */
 const HOUR_MS = 3_600_000
 const HOURS_OF_DAY = 24
