@@ -58,5 +58,8 @@ export interface NewVerdict {
   readonly engine: string
 }
 
+/** A conclusion as it is stored: `news` is what others are told of it, if anything. */
+export interface ConcludedVerdict extends NewVerdict { readonly news?: Record<string, unknown> | null }
+
 /** Numbered from 1; numbers that are left out were dropped. */
 export interface RolloutVerdict extends NewVerdict { readonly number: number }

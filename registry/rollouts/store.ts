@@ -8,7 +8,7 @@ import { CHAMPION, quote } from '../names.js'
 import { rolloutHistory, rollouts } from '../schema.js'
 import { requireVersion } from '../versions.js'
 import type { RolloutEvent } from './machine.js'
-import type { NewVerdict, RolloutHistoryEntry, RolloutPatch, RolloutRow, RolloutVerdict } from './rollout.js'
+import type { ConcludedVerdict, RolloutHistoryEntry, RolloutPatch, RolloutRow, RolloutVerdict } from './rollout.js'
 import { after, beginning } from './transition.js'
 import { countVerdicts, eachVerdict, insertVerdict, listVerdicts, verdictDigest } from './verdicts.js'
 
@@ -26,6 +26,8 @@ export interface ApplyOptions extends Actor {
   /** The epoch the caller decided on; a stale one is refused. */
   readonly epoch: number
   readonly patch?: RolloutPatch
+  /** What was concluded when the event was decided: stored with it, or neither is. */
+  readonly verdict?: ConcludedVerdict
 }
 
 export interface RolloutStoreOptions {
@@ -112,12 +114,13 @@ export class RolloutStore {
    * failure takes the weight to 0; leaving `paused` forgets `pausedUntil`.
    * @throws RegistryError ROLLOUT_NOT_FOUND, ROLLOUT_CONFLICT, ILLEGAL_TRANSITION; ALIAS_CONFLICT on `complete`
    */
-  apply (id: string, event: RolloutEvent, { epoch, actor, reason, patch = {} }: ApplyOptions): RolloutRow {
+  apply (id: string, event: RolloutEvent, { epoch, actor, reason, patch = {}, verdict }: ApplyOptions): RolloutRow {
     const { database, aliases, now, onAliasMoved } = this.#options
     const changed = inTransaction(database, (connection) => {
       const at = now()
       const before = requireRollout(connection, id)
       if (before.epoch !== epoch) throw stale(before, epoch)
+      if (verdict !== undefined) this.#conclude(connection, before, verdict)
       this.#write(connection, { before, after: after(before, event, { reason, at, patch }), event, actor })
       if (event === 'complete') {
         const { model, champion, challenger } = before
@@ -127,11 +130,6 @@ export class RolloutStore {
     })
     if (event === 'complete') onAliasMoved()
     return changed
-  }
-
-  /** `apply` of `complete`: promoted, and the challenger is the champion, or nothing. */
-  complete (id: string, options: ApplyOptions): RolloutRow {
-    return this.apply(id, 'complete', options)
   }
 
   /**
@@ -165,21 +163,11 @@ export class RolloutStore {
 
   /**
    * Keeps a verdict together with all it was drawn from. One that moves the rollout is named in the audit trail by its
-   * digest; `news` is what others are told of it. @throws RegistryError ROLLOUT_NOT_FOUND
+   * digest. @throws RegistryError ROLLOUT_NOT_FOUND
    */
-  saveVerdict (id: string, verdict: NewVerdict, news: Record<string, unknown> | null = null): void {
-    const { database, audit, events, verdictsMax } = this.#options
-    inTransaction(database, (connection) => {
-      const { model } = requireRollout(connection, id)
-      const saved = insertVerdict(connection, id, verdict, verdictsMax)
-      const { at, number, decision, reason, engine } = saved
-      if (saved.acted) {
-        const details = { number, decision, digest: verdictDigest(saved) }
-        const entry = { at, actor: `gauntlet/${engine}`, action: 'rollout.verdict', subject: id, reason, details }
-        audit.append(entry, connection)
-      }
-      if (news === null) return
-      events.append({ at, type: 'rollout.verdict', rolloutId: id, model, body: { ...news, number } }, connection)
+  saveVerdict (id: string, verdict: ConcludedVerdict): void {
+    inTransaction(this.#options.database, (connection) => {
+      this.#conclude(connection, requireRollout(connection, id), verdict)
     })
   }
 
@@ -198,6 +186,19 @@ export class RolloutStore {
   /** How many verdicts were ever saved, and how many are still there. */
   countVerdicts (id: string): { saved: number, kept: number } {
     return countVerdicts(this.#options.database, id)
+  }
+
+  #conclude (connection: Connection, { id, model }: RolloutRow, { news = null, ...verdict }: ConcludedVerdict): void {
+    const { audit, events, verdictsMax } = this.#options
+    const saved = insertVerdict(connection, id, verdict, verdictsMax)
+    const { at, number, decision, reason, engine } = saved
+    if (saved.acted) {
+      const details = { number, decision, digest: verdictDigest(saved) }
+      const entry = { at, actor: `gauntlet/${engine}`, action: 'rollout.verdict', subject: id, reason, details }
+      audit.append(entry, connection)
+    }
+    if (news === null) return
+    events.append({ at, type: 'rollout.verdict', rolloutId: id, model, body: { ...news, number } }, connection)
   }
 
   #write (connection: Connection, { before, after, event, actor }: {

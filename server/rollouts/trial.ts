@@ -1,5 +1,5 @@
-import { decide, type Evidence, type Verdict } from '../../evaluators/verdict.js'
-import type { RolloutRow } from '../../registry/rollouts/rollout.js'
+import { type AnalysisSpec, decide, type Evidence, type Verdict } from '../../evaluators/verdict.js'
+import type { ConcludedVerdict, RolloutRow } from '../../registry/rollouts/rollout.js'
 import type { RolloutStore } from '../../registry/rollouts/store.js'
 import type { Outcome } from '../inference.js'
 import type { TrialSetting } from '../fleet.js'
@@ -20,6 +20,12 @@ import { PACKAGE_VERSION } from '../version.js'
  */
 export type PauseKind = 'step' | 'manual' | 'verdict' | 'promotion' | 'off'
 
+/** Who acts, and why. */
+export interface Hand { readonly actor: string, readonly reason: string }
+
+/** Why a trial is left; `isJudged` when it is for its last verdict. */
+export interface Retreat extends Hand { readonly isJudged: boolean }
+
 /** What the engine keeps in a rollout's row beside the columns. */
 export interface Details {
   readonly stageStartedAt?: number
@@ -36,8 +42,15 @@ type Routed = Pick<Outcome, 'stage' | 'weightBps' | 'arm' | 'failed'>
 /** An unchanged verdict is stored again after this long, so that the record shows how the numbers went. */
 const SAVE_EVERY_MS = 10_000
 
+/** What is asked where only the breaker can tell. */
+const BREAKER_ALONE: AnalysisSpec = { alpha: 0.05, mode: 'equivalence', minSamples: 1, plannedSamples: 1, metrics: [] }
+
+const NO_ETA = { samples: null, samplesAtPower: null, days: null, daysAtPower: null, assumed: null, reason: 'no metric was looked at' }
+
 /** A verdict is the reason for waiting too: what is said before there is any number. */
-export const NO_VERDICT: Verdict = conclude('continue', 6, 'no observation yet')
+export const NO_VERDICT: Verdict = {
+  decision: 'continue', rule: 6, reason: 'no observation yet', metrics: [], health: [], eta: NO_ETA
+}
 
 /** One open rollout in memory: its plan, its statistics, its breaker and its last verdict. */
 export class OpenTrial {
@@ -45,7 +58,7 @@ export class OpenTrial {
   readonly plan: Plan
   verdict: Verdict = NO_VERDICT
   /** Set when routing has retreated but the row does not say so yet. */
-  retreat: { readonly actor: string, readonly reason: string } | null = null
+  retreat: Retreat | null = null
   breach: string | null = null
   readonly #windows: Windows
   readonly #pairs: Pairs
@@ -61,6 +74,15 @@ export class OpenTrial {
     this.#windows = new Windows(this.plan.analysis)
     this.#pairs = new Pairs(this.plan.analysis)
     this.#breaker = new Breaker(this.plan.spec.breaker)
+  }
+
+  /** Whether there are metrics, and a share or rules that they are of. */
+  get #isMeasured (): boolean {
+    return this.plan.analysis !== null && this.row.stage > 0
+  }
+
+  get #analysis (): AnalysisSpec {
+    return this.#isMeasured ? this.plan.analysis! : BREAKER_ALONE
   }
 
   get details (): Details {
@@ -140,31 +162,35 @@ export class OpenTrial {
 
   /** The verdict on everything seen so far; kept until something new is seen, or the time is up. */
   look (at: number): Verdict {
-    if (this.plan.analysis === null || this.row.stage === 0) {
-      return this.breach === null ? this.verdict : conclude('rollback', 1, this.breach)
-    }
+    if (!this.#isMeasured && this.breach === null) return this.verdict
     const isUp = this.#isTimeUp(at)
-    if (this.#isDirty || isUp !== this.#wasTimeUp) this.verdict = decide(this.plan.analysis, this.#evidence(at))
+    if (this.#isDirty || isUp !== this.#wasTimeUp) this.verdict = decide(this.#analysis, this.#evidence(at))
     this.#isDirty = false
     this.#wasTimeUp = isUp
     return this.verdict
   }
 
-  /** Stores the last verdict with its evidence: when it says something else than the one before, or was acted on. */
-  save (store: Pick<RolloutStore, 'saveVerdict'>, at: number, isActedOn: boolean): void {
-    if (this.plan.analysis === null || this.verdict === NO_VERDICT) return
-    const { metrics } = this.verdict
-    const digest = [this.row.stage, this.verdict.decision, ...metrics.map((metric) => metric.outcome)].join()
-    if (!isActedOn && digest === this.#saved.digest && at - this.#saved.at < SAVE_EVERY_MS) return
+  /** Stores the last verdict with its evidence, when it says something else than the one before or that is long ago. */
+  save (store: Pick<RolloutStore, 'saveVerdict'>, at: number): void {
+    if (this.verdict === NO_VERDICT) return
+    if (this.#digest() === this.#saved.digest && at - this.#saved.at < SAVE_EVERY_MS) return
+    const concluded = this.conclude(at, false)
+    if (concluded !== null) store.saveVerdict(this.row.id, concluded)
+  }
+
+  /** The verdict on everything seen so far, with its evidence, to be stored; null when there is nothing to judge by. */
+  conclude (at: number, isActedOn: boolean): ConcludedVerdict | null {
+    if (!this.#isMeasured && this.breach === null) return null
     // Drawn from what will be read again, so that it can be recomputed to the same bytes.
     const evidence = JSON.parse(JSON.stringify(this.#evidence(at))) as Evidence
-    const verdict = decide(this.plan.analysis, evidence)
+    const analysis = this.#analysis
+    const verdict = decide(analysis, evidence)
     this.verdict = verdict
     const { decision, reason } = verdict
-    const basis = { evidence, analysis: this.plan.analysis, acted: isActedOn, engine: PACKAGE_VERSION }
+    const digest = this.#digest()
     const news = isActedOn || digest !== this.#saved.digest ? newsOf(verdict, isActedOn) : null
-    store.saveVerdict(this.row.id, { at, decision, reason, verdict, ...basis }, news)
     this.#saved = { at, digest }
+    return { at, decision, reason, verdict, evidence, analysis, acted: isActedOn, engine: PACKAGE_VERSION, news }
   }
 
   /** A new weight or a lapsed breach changes what a look says. */
@@ -188,6 +214,12 @@ export class OpenTrial {
     const evidence = this.#windows.evidence({ stage, breaker: this.breach, elapsedMs: this.#elapsedMs(at) })
     const pairs = this.#pairs.evidence(weightBps > 0 && weightBps < 10_000)
     return Object.keys(pairs).length === 0 ? evidence : { ...evidence, pairs }
+  }
+
+  /** Verdicts with equal ones say the same, but for their numbers. */
+  #digest (): string {
+    const { decision, metrics } = this.verdict
+    return [this.row.stage, decision, ...metrics.map((metric) => metric.outcome)].join()
   }
 
   #elapsedMs (at: number): number {
@@ -214,10 +246,4 @@ function newsOf ({ decision, rule, reason, metrics }: Verdict, isActedOn: boolea
 
 function place ({ stage, weightBps, arm }: Routed): Omit<Place, 'at' | 'bucket'> {
   return { stage, weightBps, arm }
-}
-
-/** A verdict that rests on no metric. */
-function conclude (decision: Verdict['decision'], rule: Verdict['rule'], reason: string): Verdict {
-  const eta = { samples: null, samplesAtPower: null, days: null, daysAtPower: null, assumed: null, reason: 'no metric was looked at' }
-  return { decision, rule, reason, metrics: [], health: [], eta }
 }

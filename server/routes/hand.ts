@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox'
 import type { FastifyRequest } from 'fastify'
-import type { Hand } from '../rollouts/controller.js'
+import type { Hand } from '../rollouts/trial.js'
 
 /** The body of an act by hand; may be left out. */
 export const HandBody = Type.Optional(Type.Union([

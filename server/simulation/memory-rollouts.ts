@@ -1,6 +1,6 @@
 import { RegistryError } from '../../registry/errors.js'
 import type { RolloutEvent } from '../../registry/rollouts/machine.js'
-import type { RolloutRow, RolloutVerdict } from '../../registry/rollouts/rollout.js'
+import type { ConcludedVerdict, RolloutRow, RolloutVerdict } from '../../registry/rollouts/rollout.js'
 import type { ApplyOptions, CreateRollout } from '../../registry/rollouts/store.js'
 import { after, beginning } from '../../registry/rollouts/transition.js'
 import type { RolloutStorage } from '../rollouts/controller.js'
@@ -39,16 +39,13 @@ export class MemoryRollouts implements RolloutStorage {
     return this.#row
   }
 
-  apply (id: string, event: RolloutEvent, { epoch, reason, patch }: ApplyOptions): RolloutRow {
+  apply (id: string, event: RolloutEvent, { epoch, reason, patch, verdict }: ApplyOptions): RolloutRow {
     const before = this.get(id)
     if (before.epoch !== epoch) throw new RegistryError('ROLLOUT_CONFLICT', `rollout ${id} is at epoch ${before.epoch}, not ${epoch}`)
+    if (verdict !== undefined) this.saveVerdict(id, verdict)
     this.#row = after(before, event, { reason, at: this.#now(), ...patch === undefined ? {} : { patch } })
     this.#onMove(this.#row, event)
     return this.#row
-  }
-
-  complete (id: string, options: ApplyOptions): RolloutRow {
-    return this.apply(id, 'complete', options)
   }
 
   /** A simulation ends with its rollout. */
@@ -56,8 +53,8 @@ export class MemoryRollouts implements RolloutStorage {
     throw new RegistryError('ILLEGAL_TRANSITION', `the simulated rollout ${id} is not reverted`)
   }
 
-  saveVerdict (_id: string, verdict: RolloutVerdict): void {
-    this.#verdict = verdict
+  saveVerdict (_id: string, verdict: ConcludedVerdict): void {
+    this.#verdict = { ...verdict, number: 1 }
   }
 
   verdicts (): RolloutVerdict[] {

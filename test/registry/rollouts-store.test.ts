@@ -167,7 +167,7 @@ describe('completing a promotion', () => {
   it('moves the champion with the state', async () => {
     const { registry, rollout, dataDir } = await rolloutIn('promoting')
 
-    const promoted = registry.rollouts.complete(rollout.id, { epoch: rollout.epoch, actor: 'bob', reason: 'better' })
+    const promoted = registry.rollouts.apply(rollout.id, 'complete', { epoch: rollout.epoch, actor: 'bob', reason: 'better' })
 
     expect(promoted).toMatchObject({ state: 'promoted', endedAt: START_MS })
     expect(registry.alias('m', 'champion')).toBe('2')
@@ -184,7 +184,7 @@ describe('completing a promotion', () => {
     client.close()
     const audited = registry.audit().list().length
 
-    expect(codeOf(() => registry.rollouts.complete(rollout.id, { epoch: rollout.epoch, ...BY }))).toBe('ALIAS_CONFLICT')
+    expect(codeOf(() => registry.rollouts.apply(rollout.id, 'complete', { epoch: rollout.epoch, ...BY }))).toBe('ALIAS_CONFLICT')
 
     expect(registry.rollouts.get(rollout.id)).toEqual(rollout)
     expect(registry.rollouts.history(rollout.id)).toHaveLength(1)
@@ -305,7 +305,7 @@ describe('events', () => {
     const { id } = registry.rollouts.create({ model: 'm', champion: '1', challenger: '2', spec: {}, salt: 's', ...BY })
     registry.rollouts.apply(id, 'start', { epoch: 0, ...BY })
     registry.rollouts.saveVerdict(id, verdictAt(1))
-    registry.rollouts.saveVerdict(id, verdictAt(2), { decision: 'continue' })
+    registry.rollouts.saveVerdict(id, { ...verdictAt(2), news: { decision: 'continue' } })
     registry.rollouts.apply(id, 'promote', { epoch: 1, ...BY })
 
     expect(registry.events.list({ after: 0, limit: 100 })).toMatchObject([
@@ -316,6 +316,22 @@ describe('events', () => {
     ])
     expect(registry.events.list({ after: 2, limit: 1, rolloutId: id }).map((event) => event.id)).toEqual([3])
     expect(registry.events.list({ after: 0, limit: 9, rolloutId: 'x' })).toEqual([])
+  })
+
+  it('has the verdict before the move that it asked for, and both or neither is stored', async () => {
+    const { registry, rollout } = await rolloutIn('progressing')
+    const { epoch } = rollout
+    const verdict = { ...verdictAt(7, true), news: { decision: 'rollback' } }
+
+    expect(() => registry.rollouts.apply(rollout.id, 'complete', { epoch, ...BY, verdict })).toThrow()
+    expect(registry.rollouts.verdicts(rollout.id)).toEqual([])
+    registry.rollouts.apply(rollout.id, 'rollback', { epoch, ...BY, verdict })
+
+    expect(registry.rollouts.verdicts(rollout.id)).toMatchObject([{ number: 1, at: 7, acted: true }])
+    const [told, moved] = registry.events.list({ after: 0, limit: 99, rolloutId: rollout.id }).slice(-2)
+    expect([told?.type, moved?.type]).toEqual(['rollout.verdict', 'rollout.rollback'])
+    const actions = registry.audit().list({ subject: rollout.id }).map(({ action }) => action)
+    expect(actions.slice(0, 2)).toEqual(['rollout.rollback', 'rollout.verdict'])
   })
 
   it('are not written of what is refused', async () => {

@@ -2,9 +2,10 @@ import { join } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { Registry } from '../../../registry/registry.js'
+import { beginning } from '../../../registry/rollouts/transition.js'
 import type { Outcome } from '../../../server/inference.js'
 import { replayVerdict } from '../../../server/rollouts/replay.js'
-import { OpenTrial } from '../../../server/rollouts/trial.js'
+import { NO_VERDICT, OpenTrial } from '../../../server/rollouts/trial.js'
 import { gauntlet } from '../../support/command.js'
 import { BY, removeTemplate, rolloutIn } from '../../support/registry-rollouts.js'
 
@@ -40,10 +41,10 @@ async function judged (): Promise<{ registry: Registry, id: string, dataDir: str
     trial.feedback({ ...outcome, at } as Outcome & { at: number }, bucket, 'value', Math.sin(i) * 1e3 - 1 / 3)
     if (i % 20 !== 19) continue
     trial.look(at)
-    trial.save(registry.rollouts, at, false)
+    trial.save(registry.rollouts, at)
   }
   trial.look(9_003_000)
-  trial.save(registry.rollouts, 9_003_000, true)
+  registry.rollouts.saveVerdict(id, trial.conclude(9_003_000, true)!)
   return { registry, id, dataDir }
 }
 
@@ -91,6 +92,26 @@ describe('gauntlet verdict replay', () => {
       outcome: 'different', difference: expect.stringMatching(/^verdict is stored as \{.*… and comes out as "no verdict: /) as string
     })
     expect((await gauntlet('verdict', 'replay', 'none', '--data-dir', dataDir)).code).toBe(3)
+  })
+
+  it('recomputes what the breaker concluded alone, where no metric was asked for', () => {
+    const bare = { model: 'm', challenger: '2', strategy: { canary: { steps: [{ setWeight: 50 }, { pause: {} }] } } }
+    const trial = new OpenTrial({
+      ...beginning({ id: 'r1', model: 'm', champion: '1', challenger: '2', spec: bare, salt: 's', reason: 'try' }, 0),
+      state: 'progressing',
+      stage: 1,
+      weightBps: 5_000
+    })
+    expect([trial.look(1), trial.conclude(1, true)]).toEqual([NO_VERDICT, null])
+    for (let at = 1; trial.breach === null; at++) {
+      trial.observe({ stage: 1, weightBps: 5_000, arm: 'challenger', failed: true, bucket: at, latencyMs: 1 } as Outcome, at)
+    }
+
+    const stored = { ...trial.conclude(99, true)!, number: 1 }
+
+    expect(stored).toMatchObject({ decision: 'rollback', acted: true, reason: trial.breach, verdict: { rule: 1, metrics: [] }, news: { rule: 1 } })
+    expect(replayVerdict(stored, null)).toMatchObject({ outcome: 'equal' })
+    expect(replayVerdict({ ...stored, decision: 'promote' }, null)).toMatchObject({ outcome: 'different' })
   })
 
   it('tells others of verdicts that say something new, and not of the same again', async () => {

@@ -73,7 +73,7 @@ describe('OpenTrial', () => {
     expect(new OpenTrial(rowOf({}, { stage: 0 })).look(1_000)).toMatchObject({ decision: 'continue', rule: 6, reason: 'no observation yet' })
     const bare = new OpenTrial(rowOf({}, { spec: { model: 'm', challenger: '2', strategy: { canary: { steps: [{ setWeight: 50 }] } } } }))
     bare.breach = 'circuit breaker'
-    expect(bare.look(1_000)).toMatchObject({ decision: 'rollback', rule: 1, reason: 'circuit breaker', metrics: [], health: [] })
+    expect(bare.look(1_000)).toMatchObject({ decision: 'rollback', rule: 1, reason: 'circuit breaker', metrics: [], health: [{ check: 'sample-ratio', action: 'none' }] })
   })
 })
 

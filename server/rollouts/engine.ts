@@ -1,0 +1,246 @@
+import { isFinal, type RolloutEvent } from '../../registry/rollouts/machine.js'
+import type { RolloutRow } from '../../registry/rollouts/rollout.js'
+import type { ApplyOptions, RolloutStore } from '../../registry/rollouts/store.js'
+import type { Fleet } from '../fleet.js'
+import type { Log } from '../log.js'
+import type { PinKeeper } from '../traffic/pin-keeper.js'
+import { parseRolloutSpec } from './spec.js'
+import type { Details, Hand, OpenTrial, PauseKind, Retreat } from './trial.js'
+
+export const ENGINE = 'gauntlet'
+
+export interface EngineOptions {
+  readonly registry: {
+    readonly alias: (model: string, alias: string) => string | null
+    readonly rollouts: Pick<RolloutStore, 'list' | 'latest' | 'apply' | 'revert' | 'saveVerdict'>
+  }
+  readonly fleet: Pick<Fleet, 'load' | 'setTrial' | 'setConversation' | 'sync' | 'force' | 'release'>
+  readonly pins: Pick<PinKeeper, 'drop'>
+  readonly now: () => number
+  readonly log: Log
+  /** Called when a rollout has become final, before anything else hears of it. */
+  readonly onFinal: (row: RolloutRow) => void
+  /** Called when all that follows from the end has been done. */
+  readonly onEnd: (row: RolloutRow) => void
+}
+
+interface Change {
+  readonly patch?: ApplyOptions['patch'] & { details?: Details }
+  /** Whether the last verdict is why. */
+  readonly isJudged?: boolean
+}
+
+/** More transitions than any plan has in a row; a guard against a loop that does not end. */
+const TRANSITIONS_PER_LOOK = 250
+
+/**
+ * Moves rollouts from state to state: persists each move first, together with the verdict that asked for it, and then
+ * acts, but for the retreat to the champion, which acts first. A look is cheap and always valid, so it may come at any
+ * time.
+ */
+export class RolloutEngine {
+  readonly #options: EngineOptions
+
+  constructor (options: EngineOptions) {
+    this.#options = options
+  }
+
+  get #store () {
+    return this.#options.registry.rollouts
+  }
+
+  /** Makes every move that is due. */
+  lookAt (trial: OpenTrial): void {
+    if (trial.retreat !== null) return this.#persistRetreat(trial)
+    if (this.#isOverdue(trial)) return this.retreat(trial, { actor: ENGINE, reason: 'the progress deadline has passed', isJudged: false })
+    if (trial.isRouting && trial.row.state !== 'promoting') {
+      const verdict = trial.look(this.#options.now())
+      trial.save(this.#store, this.#options.now())
+      if (verdict.decision === 'rollback') this.harm(trial, verdict.reason)
+    }
+    for (let i = 0; i < TRANSITIONS_PER_LOOK && !isFinal(trial.row.state) && this.#step(trial); i++);
+  }
+
+  #isOverdue ({ row: { createdAt, state }, plan: { progressDeadlineMs } }: OpenTrial): boolean {
+    return progressDeadlineMs !== null && state !== 'promoting' && this.#options.now() - createdAt >= progressDeadlineMs
+  }
+
+  /** Makes the one move that is due; false when there is none. */
+  #step (trial: OpenTrial): boolean {
+    switch (trial.row.state) {
+      case 'pending': return this.apply(trial, 'start', { actor: ENGINE, reason: 'warming the challenger' })
+      case 'warming': return this.#warm(trial)
+      case 'progressing': return this.#progress(trial)
+      case 'paused': return this.#wait(trial)
+      case 'promoting': return this.#complete(trial)
+      case 'promoted':
+      case 'rolled-back':
+      case 'failed': return false
+    }
+  }
+
+  #warm (trial: OpenTrial): boolean {
+    const load = this.#options.fleet.load(trial.row.model, trial.row.challenger)
+    if (load.state === 'failed') {
+      return this.apply(trial, 'fail', { actor: ENGINE, reason: `the challenger cannot be loaded: ${load.message}` })
+    }
+    return load.state === 'ready' && this.apply(trial, 'warmed', { actor: ENGINE, reason: 'the challenger is warm' })
+  }
+
+  #progress (trial: OpenTrial): boolean {
+    const { step } = trial.row
+    const current = trial.plan.steps[step]
+    if (current === undefined) return this.#finish(trial)
+    switch (current.kind) {
+      case 'setWeight': return this.#set(trial, `weight ${current.weightBps / 100} %`, current.weightBps)
+      case 'setMirror': return this.#set(trial, `mirror ${current.mirrorBps / 100} %`)
+      case 'setTarget': return this.#set(trial, current.targeting === null ? 'no rules' : 'new rules')
+      case 'pause': {
+        const until = current.durationMs === null ? null : this.#options.now() + current.durationMs
+        const wait = until === null ? 'waits for a person to resume' : `pause of ${current.durationMs! / 1_000} s`
+        const reason = current.reason === undefined ? wait : until === null ? current.reason : `${wait}: ${current.reason}`
+        return this.pause(trial, 'step', { actor: ENGINE, reason }, until)
+      }
+      case 'analysis': return this.#analyse(trial)
+    }
+  }
+
+  /** A new share or new rules begin a stage of their own: what was seen before is not pooled with what comes. */
+  #set (trial: OpenTrial, reason: string, weightBps = trial.row.weightBps): boolean {
+    const { step, stage } = trial.row
+    const now = this.#options.now()
+    const details = { stageStartedAt: now, startedAt: trial.details.startedAt ?? now }
+    return this.apply(trial, 'advance', { actor: ENGINE, reason }, { patch: { step: step + 1, weightBps, stage: stage + 1, details } })
+  }
+
+  #analyse (trial: OpenTrial): boolean {
+    const verdict = trial.look(this.#options.now())
+    const isTime = this.#options.now() - (trial.details.stageStartedAt ?? 0) >= trial.plan.minDurationMs
+    if (verdict.decision === 'promote' && isTime) {
+      const patch = { step: trial.row.step + 1 }
+      return this.apply(trial, 'advance', { actor: ENGINE, reason: verdict.reason }, { patch, isJudged: true })
+    }
+    if (verdict.decision !== 'pause' || trial.details.accepted === trial.row.step) return false
+    return this.pause(trial, 'verdict', { actor: ENGINE, reason: verdict.reason })
+  }
+
+  #finish (trial: OpenTrial): boolean {
+    if (trial.plan.promotion === 'manual') {
+      return this.pause(trial, 'promotion', { actor: ENGINE, reason: 'every step has passed; waits for a person to promote' })
+    }
+    return this.apply(trial, 'promote', { actor: ENGINE, reason: trial.plan.analysis === null ? 'every step is done' : trial.verdict.reason })
+  }
+
+  #wait (trial: OpenTrial): boolean {
+    const { pausedUntil } = trial.row
+    if (pausedUntil === null || this.#options.now() < pausedUntil) return false
+    return this.resume(trial, { actor: ENGINE, reason: 'the pause is over' })
+  }
+
+  /** Goes on: past a pause step, or with the verdict that paused accepted for this step. */
+  resume (trial: OpenTrial, hand: Hand): boolean {
+    const { step } = trial.row
+    const { pause, ...details } = trial.details
+    trial.breach = null
+    const accepted = pause === 'verdict' ? { accepted: step } : {}
+    const patch = { step: pause === 'step' ? step + 1 : step, pausedUntil: null, details: { ...details, ...accepted } }
+    return this.apply(trial, 'resume', hand, { patch })
+  }
+
+  /** Holds the weight where it is until then, or until a person resumes. */
+  pause (trial: OpenTrial, kind: PauseKind, hand: Hand, until: number | null = null): boolean {
+    const patch = { pausedUntil: until, details: { ...trial.details, pause: kind } }
+    return this.apply(trial, 'pause', hand, { patch, isJudged: kind === 'verdict' })
+  }
+
+  #complete (trial: OpenTrial): boolean {
+    const { model, challenger, reason } = trial.row
+    const load = this.#options.fleet.load(model, challenger)
+    if (load.state === 'failed') {
+      return this.apply(trial, 'fail', { actor: ENGINE, reason: `the challenger cannot be loaded: ${load.message}` })
+    }
+    return load.state === 'ready' && this.apply(trial, 'complete', { actor: ENGINE, reason })
+  }
+
+  /** Harm is proven, or the breaker has tripped. */
+  harm (trial: OpenTrial, reason: string): void {
+    if (trial.plan.spec.onFailure === 'rollback') return this.retreat(trial, { actor: ENGINE, reason, isJudged: true })
+    const { state, step } = trial.row
+    if (state !== 'progressing' || trial.details.accepted === step) return
+    this.pause(trial, 'verdict', { actor: ENGINE, reason })
+  }
+
+  /** Back to the champion: routing first, then the disk. */
+  retreat (trial: OpenTrial, retreat: Retreat): void {
+    if (trial.retreat === null) this.leave(trial, retreat)
+    this.#persistRetreat(trial)
+  }
+
+  /** The champion alone is routed to from the next request on; the disk does not say so yet. */
+  leave (trial: OpenTrial, retreat: Retreat): void {
+    this.#options.fleet.setTrial(trial.row.model, null)
+    trial.retreat = retreat
+  }
+
+  #persistRetreat (trial: OpenTrial): void {
+    const { isJudged, ...hand } = trial.retreat!
+    this.apply(trial, 'rollback', hand, { isJudged })
+  }
+
+  /** Takes a promotion back. */
+  revert (row: RolloutRow, hand: Hand): RolloutRow {
+    const { fleet, registry } = this.#options
+    const isDue = row.state === 'promoted' && row.reverted === null && this.#store.latest(row.model)?.id === row.id &&
+      registry.alias(row.model, 'champion') === row.challenger
+    if (isDue) fleet.force(row.model, row.champion)
+    const reverted = this.#store.revert(row.id, hand)
+    fleet.release(row.model)
+    this.#options.pins.drop(row.model, row.challenger)
+    this.converse(row.model)
+    this.#options.log('warn', 'promotion reverted', { rollout: row.id, model: row.model, champion: row.champion, ...hand })
+    return reverted
+  }
+
+  /**
+   * Lets an event happen: row, history, audit and the last verdict in one transaction. An end that a person or a
+   * deadline brings keeps its last verdict too, as one that moved nothing.
+   */
+  apply (trial: OpenTrial, event: RolloutEvent, hand: Hand, { patch = {}, isJudged = false }: Change = {}): boolean {
+    const { state, epoch, id } = trial.row
+    const verdict = isJudged || event === 'rollback' ? trial.conclude(this.#options.now(), isJudged) : null
+    trial.row = this.#store.apply(id, event, { epoch, ...hand, patch, ...verdict === null ? {} : { verdict } })
+    trial.touch()
+    const { step, weightBps, state: to } = trial.row
+    this.#options.log('info', 'rollout moved', { rollout: id, event, from: state, to, step, weightBps, ...hand })
+    if (isFinal(to)) this.#end(trial)
+    else this.route(trial)
+    return true
+  }
+
+  /** Tells routing how the trial stands. */
+  route (trial: OpenTrial): void {
+    this.#options.fleet.setTrial(trial.row.model, trial.setting())
+  }
+
+  #end (trial: OpenTrial): void {
+    const { id, model, state, reason } = trial.row
+    this.#options.onFinal(trial.row)
+    this.#options.fleet.sync()
+    this.#options.fleet.setTrial(model, null)
+    if (state !== 'promoted') this.#options.pins.drop(model, trial.row.challenger)
+    this.converse(model)
+    this.#options.log('info', 'rollout ended', { rollout: id, model, state, reason })
+    this.#options.onEnd(trial.row)
+  }
+
+  /** After a promotion whose rollout asked for it, sessions may end with the version they began with. */
+  converse (model: string): void {
+    const row = this.#store.list(model).find(({ endedAt }) => endedAt !== null)
+    const isKept = row !== undefined && row.state === 'promoted' && row.reverted === null
+    const plan = isKept ? parseRolloutSpec(row.spec) : null
+    const conversation = plan?.spec.affinity.mode === 'conversation' && plan.pinTtlMs !== null
+      ? { keys: plan.keys, ttlMs: plan.pinTtlMs }
+      : null
+    this.#options.fleet.setConversation(model, conversation)
+  }
+}
