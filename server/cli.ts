@@ -54,7 +54,9 @@ interface GlobalOptions { dataDir: string, json?: true, server: string, color: b
 export async function run (argv: readonly string[], signal: AbortSignal): Promise<number> {
   const program = buildProgram(signal)
   try {
-    await program.parseAsync([...argv], { from: 'user' })
+    // Not an option of the program: `publish --version V` is one of a command, and means something else.
+    const words = argv[0] === '--version' ? ['version', ...argv.slice(1)] : [...argv]
+    await program.parseAsync(words, { from: 'user' })
     return EXIT.ok
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { inspectModel } from '../../../models/inspect.js'
+import { OnnxRunner } from '../../../models/host/onnx.js'
 import { describeOnnx } from '../../../registry/formats/onnx.js'
 import { FIXTURES } from '../../support/fixtures.js'
 import { BUILT_MODELS, writeModelFiles } from '../../support/model-files.js'
@@ -10,7 +10,7 @@ import { temporaryFolder } from '../../support/registry-fixtures.js'
 /** What the runtime serves: tensors, free dimensions without their names. */
 async function expectAgreement (location: string): Promise<void> {
   const header = await describeOnnx(location)
-  const { inputs, outputs } = await inspectModel({ directory: dirname(location), modelFile: basename(location), task: 'tensor' })
+  const { inputs, outputs } = await OnnxRunner.load(location, 1)
   const plain = (values: typeof header.inputs) => values
     .filter(({ kind }) => kind === 'tensor')
     .map(({ name, datatype, shape }) => ({ name, datatype, shape: shape?.map((length) => typeof length === 'string' ? -1 : length) }))
