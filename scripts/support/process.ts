@@ -10,9 +10,13 @@ const SOURCE = new URL('../../server/main.ts', import.meta.url)
 const STOP_WITHIN_MS = 10_000
 
 /** Starts a script, compiled or not, in a process group of its own and waits for the address it prints. */
-export async function startScript (entry: URL, args: readonly string[]): Promise<Listening> {
-  const child = spawn(process.execPath, [...loaderArguments(entry), fileURLToPath(entry), ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'], detached: true
+export async function startScript (
+  entry: URL, args: readonly string[],
+  { env = {}, preload }: { env?: Readonly<Record<string, string>>, preload?: URL } = {}
+): Promise<Listening> {
+  const before = preload === undefined ? [] : ['--import', preload.href]
+  const child = spawn(process.execPath, [...loaderArguments(entry), ...before, fileURLToPath(entry), ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'], detached: true, env: { ...process.env, ...env }
   })
   const url = await new Promise<string>((resolve, reject) => {
     child.once('exit', (code) => { reject(new Error(`${entry.pathname} ended with code ${code}`)) })
