@@ -37,6 +37,26 @@ describe('docs/cli.md', () => {
   })
 })
 
+describe('the table of threats', () => {
+  const [, table = ''] = read('docs/registry.md').split('\n## Threats\n')
+  const rows = table.split('\n').filter((line) => /^\| [^*|-]/.test(line) && !line.startsWith('| threat |'))
+
+  it.each(rows.map((row) => row.slice(2, -2).split(' | ')))('names the tests that cover it: %s', (_threat, _done, covered) => {
+    const named = [...(covered ?? '').matchAll(/`(test\/[^`]+)`: "([^"]+)"/g)].map(([, file, title]) => ({ file: file!, title: title! }))
+
+    expect(named.map(({ file, title }) => `\`${file}\`: "${title}"`).join(', ')).toBe(covered)
+    for (const { file, title } of named) {
+      expect(existsSync(new URL(file, root)), file).toBe(true)
+      expect(read(file), file).toContain(title)
+    }
+  })
+
+  it('is one table, of everything', () => {
+    expect(rows.length).toBeGreaterThan(40)
+    for (const path of ['docs/distribution.md', 'docs/publishing.md']) expect(read(path)).toContain('(registry.md#threats)')
+  })
+})
+
 describe('the documentation', () => {
   it.each(['README.md', ...readdirSync(new URL('docs/', root)).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)])('%s links only to what exists', (path) => {
     const targets = [...read(path).matchAll(/\]\((?!https?:)([^)#]+)/g)].map((match) => match[1]!)
