@@ -2,6 +2,7 @@ import swagger from '@fastify/swagger'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Registry } from '../registry/registry.js'
 import { errorHandler, handleNotFound } from './errors.js'
+import type { Notices } from './events/notices.js'
 import type { Fleet } from './fleet.js'
 import type { Inference } from './inference.js'
 import type { Log } from './log.js'
@@ -24,6 +25,7 @@ export interface Dependencies {
   readonly inference: Inference
   readonly controller: RolloutController
   readonly traffic: TrafficLog
+  readonly notices: Notices
   readonly metrics: Metrics
   readonly version: string
   readonly bodyMaxBytes: number
@@ -32,7 +34,7 @@ export interface Dependencies {
 
 /** Composes the application without listening, so that tests and `gauntlet serve` build the same thing. */
 export async function buildApp (deps: Dependencies): Promise<FastifyInstance> {
-  const { registry, fleet, inference, controller, traffic, metrics, version } = deps
+  const { registry, fleet, inference, controller, traffic, notices, metrics, version } = deps
   const app = Fastify({
     bodyLimit: deps.bodyMaxBytes,
     genReqId: requestId,
@@ -50,7 +52,7 @@ export async function buildApp (deps: Dependencies): Promise<FastifyInstance> {
   await app.register(feedbackRoutes, { traffic, controller, metrics })
   await app.register(modelRoutes, { prefix: '/api/models', registry, fleet, prove: MODEL_RUNS.prove })
   await app.register(rolloutRoutes, { prefix: '/api/rollouts', registry, controller })
-  await app.register(eventRoutes, { prefix: '/api/events', registry })
+  await app.register(eventRoutes, { prefix: '/api/events', registry, streams: notices.streams })
   await app.register(auditRoutes, { prefix: '/api/audit', registry })
   app.get('/api/openapi.json', { schema: { hide: true } }, () => app.swagger())
   return app

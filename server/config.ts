@@ -92,6 +92,21 @@ export const ConfigSchema = Type.Object({
   }),
   trafficRetentionHours: Type.Integer({
     minimum: 1, maximum: 87_600, default: 720, description: 'how long predictions of ended rollouts are kept, hours'
+  }),
+  eventClientsMax: Type.Integer({
+    minimum: 0, maximum: 100_000, default: 256, description: 'clients that follow events at a time; beyond it 503'
+  }),
+  eventHeartbeatMs: Type.Integer({
+    minimum: 10, maximum: 600_000, default: 15_000, description: 'how often a client that follows events hears something, ms'
+  }),
+  eventStallTimeoutMs: Type.Integer({
+    minimum: 10, maximum: 600_000, default: 10_000, description: 'a client that follows events and takes none for so long is disconnected, ms'
+  }),
+  eventRetentionDays: Type.Integer({
+    minimum: 1, maximum: 36_500, default: 90, description: 'how long events are kept, days'
+  }),
+  eventRowsMax: Type.Integer({
+    minimum: 100, maximum: 1_000_000_000, default: 1_000_000, description: 'events kept; beyond it the oldest go'
   })
 })
 

@@ -7,6 +7,7 @@ import { Registry } from '../registry/registry.js'
 import { buildApp } from './app.js'
 import type { Config } from './config.js'
 import { buildDistributionApp } from './distribution/app.js'
+import { openNotices, type Notices } from './events/notices.js'
 import { Fleet } from './fleet.js'
 import { Inference } from './inference.js'
 import type { Log } from './log.js'
@@ -77,20 +78,14 @@ export async function startGateway (config: Config, log: Log): Promise<Gateway> 
     mustExist: (model, version) => { registry.show(model, version) },
     championOf: (model) => registry.aliasesOf(model).find(({ alias }) => alias === CHAMPION)?.version ?? null
   })
+  const notices = openNotices(config, registry.events, { now, log })
+  const { bodyMaxBytes } = config
   const app = await buildApp({
-    registry,
-    fleet,
-    inference,
-    controller,
-    traffic,
-    metrics,
-    version: PACKAGE_VERSION,
-    bodyMaxBytes: config.bodyMaxBytes,
-    log
+    registry, fleet, inference, controller, traffic, notices, metrics, version: PACKAGE_VERSION, bodyMaxBytes, log
   })
   fleet.sync()
   await controller.restore()
-  const stopWatching = watch(config, { registry, fleet, controller, traffic, log })
+  const stopWatching = watch(config, { registry, fleet, controller, traffic, notices, log })
   const settled = whenSettled(fleet, registry)
   await app.listen({ host: config.host, port: config.port })
   const distribution = await listenForTools(config, registry, log)
@@ -98,6 +93,7 @@ export async function startGateway (config: Config, log: Log): Promise<Gateway> 
     stopWatching()
     await distribution?.close()
     await app.close()
+    notices.close()
     fleet.close()
     await pool.close()
     await traffic.close()
@@ -148,10 +144,17 @@ function openRegistry (config: Config, now: () => number, log: Log): Registry {
   })
 }
 
-interface Watched { registry: Registry, fleet: Fleet, controller: RolloutController, traffic: TrafficLog, log: Log }
+interface Watched {
+  readonly registry: Registry
+  readonly fleet: Fleet
+  readonly controller: RolloutController
+  readonly traffic: TrafficLog
+  readonly notices: Notices
+  readonly log: Log
+}
 
 /** Looks at the open rollouts, at what other processes changed in the registry, and prunes what is too old. */
-function watch (config: Config, { registry, fleet, controller, traffic, log }: Watched): () => void {
+function watch (config: Config, { registry, fleet, controller, traffic, notices, log }: Watched): () => void {
   let seen = registry.dataVersion()
   let isLookDue = false
   let isStopped = false
@@ -165,10 +168,14 @@ function watch (config: Config, { registry, fleet, controller, traffic, log }: W
   })
   const poll = (): void => {
     const version = registry.dataVersion()
-    if (version !== seen) fleet.sync()
+    if (version !== seen) {
+      fleet.sync()
+      notices.look()
+    }
     seen = version
   }
   const prune = (): void => {
+    notices.prune()
     const keep = registry.rollouts.open().map(({ id }) => id)
     traffic.prune(keep, Date.now() - config.trafficRetentionHours * 3_600_000)
       .catch((error: Error) => { log('warn', 'old predictions could not be pruned', { error: error.message }) })

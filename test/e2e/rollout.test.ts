@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { Registry } from '../../registry/registry.js'
 import type { Gateway } from '../../server/gateway.js'
 import { gauntlet } from '../support/command.js'
+import { followEvents } from '../support/event-stream.js'
 import { ask, call, publishedTemplate, rolloutOf, runGateway, startRollout } from '../support/gateway.js'
 import { eventually } from '../support/wait.js'
 
@@ -83,9 +84,15 @@ describe('a canary', () => {
 
   it('rolls a worse challenger back by itself', async () => {
     const analysis = { minSamples: 50, metrics: [accuracy] }
+    const { take } = await followEvents(`${url}/api/events`)
     const { id } = await startRollout(url, spec('2', [{ setWeight: 50 }, { analysis: {} }], { analysis }))
 
     await drive(id, (value, index) => value === index)
+
+    const stored = (await call(url, `/api/events?rollout=${id}&limit=1000`)).json as { id: number }[]
+    const told = (await take(stored.length)).map(({ data }) => JSON.parse(data!) as unknown)
+    expect(told).toEqual(stored)
+    expect(told.at(-1)).toMatchObject({ type: 'rollout.rollback', body: { to: 'rolled-back', weightBps: 0 } })
 
     expect(await rolloutOf(url, id)).toMatchObject({ state: 'rolled-back', weightBps: 0, verdict: { decision: 'rollback' } })
     expect(await ask(url, 4, 'anybody')).toMatchObject({ value: 4, arm: 'champion', version: expect.stringMatching(/^lookup:1@/) })
