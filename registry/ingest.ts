@@ -91,7 +91,7 @@ function namedAs (request: IngestRequest, { annotations }: Artifact, reader: Art
   if (version === undefined) throw new RegistryError('INVALID_VERSION', `${quote(reader.label)} does not say which version it is; give it one`)
   checkName(name)
   checkVersion(version)
-  const { alias, isForced = false, actor, reason = 'imported', signaturePolicy } = request
+  const { alias, isForced = false, actor, reason = 'imported', signaturePolicy, allowedOperatorDomains } = request
   if (alias !== undefined) checkAlias(alias)
   return {
     name,
@@ -100,7 +100,8 @@ function namedAs (request: IngestRequest, { annotations }: Artifact, reader: Art
     reason,
     isForced,
     ...alias === undefined ? {} : { alias },
-    ...signaturePolicy === undefined ? {} : { signaturePolicy }
+    ...signaturePolicy === undefined ? {} : { signaturePolicy },
+    ...allowedOperatorDomains === undefined ? {} : { allowedOperatorDomains }
   }
 }
 

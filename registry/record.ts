@@ -33,6 +33,8 @@ export interface RecordRequest {
   readonly signWith?: KeyObject
   /** Stricter than what holds anyway, or without effect. */
   readonly signaturePolicy?: SignaturePolicy
+  /** Domains whose operators were let through though they are not the runtime's own; recorded as such. */
+  readonly allowedOperatorDomains?: readonly string[]
 }
 
 export interface RecordContext {
@@ -116,7 +118,7 @@ function recordRow (
     if (context.aliases.read(connection, model, version) !== null) {
       throw new RegistryError('INVALID_VERSION', `${quote(version)} is an alias of ${quote(model)}, so it cannot be a version`)
     }
-    const { createdAt = at } = request
+    const { createdAt = at, allowedOperatorDomains: allowed = [] } = request
     connection.insert(versions).values({ model, version, createdAt, ...columnsOf(built) }).run()
     context.audit.append({
       at,
@@ -124,7 +126,11 @@ function recordRow (
       action,
       subject: `${model}:${version}`,
       reason,
-      details: { digest: built.digest, sizeBytes: built.sizeBytes }
+      details: {
+        digest: built.digest,
+        sizeBytes: built.sizeBytes,
+        ...allowed.length > 0 && { allowedOperatorDomains: allowed }
+      }
     }, connection)
   }
   if (request.alias !== undefined) {

@@ -1,14 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import { AliasStore, type AliasHistoryEntry, type AliasRemoval, type AliasRequest } from './aliases.js'
+import { AliasStore, type AliasRemoval, type AliasRequest } from './aliases.js'
 import { AuditStore } from './audit.js'
 import { derive, type DeriveRequest } from './derive.js'
 import { withPlace, type ArtifactPlace } from './artifacts/place.js'
-import { dataVersion, inTransaction, withLock } from './database.js'
+import { inTransaction, withLock } from './database.js'
 import type { DatasetDocument } from './datasets/document.js'
 import type { DatasetReader } from './datasets/inspection.js'
 import { publishDataset, type DatasetRequest, type DatasetResult } from './datasets/publish.js'
-import type { Kind } from './datasets/words.js'
 import { RegistryError } from './errors.js'
 import { EventStore } from './events.js'
 import { exportVersion, type ExportRequest, type ExportResult } from './export.js'
@@ -24,12 +23,12 @@ import { withoutEntries } from './layout-index.js'
 import { MaterialiseCache, type Materialised } from './materialise.js'
 import { Published } from './distribution/published.js'
 import { UploadSessions } from './distribution/upload-sessions.js'
-import { CHAMPION, parseReference } from './names.js'
 import { createRoot, openParts, type Parts } from './open-parts.js'
 import type { RegistryOptions } from './options.js'
 import { isProofNeeded, proveFit } from './proof.js'
 import { prepare, scanRequest, type Prepared, type PrepareRequest } from './prepare.js'
 import { publish, type PublishContext, type PublishRequest, type PublishResult } from './publish.js'
+import { RegistryQueries } from './queries.js'
 import type { Recorded } from './record.js'
 import { RolloutStore } from './rollouts/store.js'
 import { reindex, type ReindexReport, type ReindexRequest } from './reindex.js'
@@ -40,10 +39,7 @@ import { ReferrerStore } from './signing/store.js'
 import { SERVING_FILE, SOURCE_LIMITS, type SourceLimits } from './source.js'
 import { TombstoneStore, type RemoveRequest } from './tombstones.js'
 import { verifyVersion, type Verification } from './verify.js'
-import {
-  datasetDetailOf, datasetOf, detailOf, findByDigest, kindOf, listModels, requireModel, requireVersion, servingOf,
-  type DatasetDetail, type ModelSummary, type VersionDetail, type VersionRow
-} from './versions.js'
+import { datasetOf, requireVersion, servingOf, type VersionRow } from './versions.js'
 
 /** Opening includes migrations, which may take a while. */
 const OPEN_LOCK_TIMEOUT_MS = 30_000
@@ -54,7 +50,7 @@ const CACHE_BYTES_MAX = 32 * 1024 ** 3
 export type MaterialisedDataset = Omit<Materialised, 'serving'> & { readonly dataset: DatasetDocument }
 
 /** What exists and what was decided: versions, aliases, rollouts, audit. Blobs in an OCI layout, the rest in SQLite. */
-export class Registry {
+export class Registry extends RegistryQueries {
   readonly rollouts: RolloutStore
   /** What happened to rollouts, for those who are told of it. */
   readonly events: EventStore
@@ -74,12 +70,15 @@ export class Registry {
 
   private constructor (parts: Parts, options: RegistryOptions) {
     const { now, newId = randomUUID, limits, verdictsMax = VERDICTS_MAX, warn = () => {} } = options
+    const audit = new AuditStore(parts.database)
+    const aliases = new AliasStore(audit)
+    super(parts.database, aliases)
     this.#parts = parts
     this.#now = now
     this.#warn = warn
     this.#limits = { ...SOURCE_LIMITS, ...limits }
-    this.#audit = new AuditStore(parts.database)
-    this.#aliases = new AliasStore(this.#audit)
+    this.#audit = audit
+    this.#aliases = aliases
     this.#index = new IndexFile({ ...parts, warn })
     const { layout, temporary, cache: root } = parts
     const { cacheBytesMax: bytesMax = CACHE_BYTES_MAX } = options
@@ -180,21 +179,6 @@ export class Registry {
     return await reindex({ ...this.#publishContext(), materialise: this.#cache.get.bind(this.#cache) }, request)
   }
 
-  /** Removed versions only when asked for. */
-  models (withRemoved = false): ModelSummary[] {
-    return listModels(this.#parts.database, withRemoved)
-  }
-
-  /** Datasets, as `models` lists models. */
-  datasets (withRemoved = false): ModelSummary[] {
-    return listModels(this.#parts.database, withRemoved, 'dataset')
-  }
-
-  /** What a name means, also when all its versions were removed; null when it is free. */
-  kind (name: string): Kind | null {
-    return kindOf(this.#parts.database, name)
-  }
-
   /** Removes a version, or undoes that. True when something changed. See `TombstoneStore`. */
   remove (request: RemoveRequest, isUndone = false): boolean {
     const tombstones = new TombstoneStore(this.#aliases, this.#audit)
@@ -210,45 +194,6 @@ export class Registry {
     const forget = (digests: ReadonlySet<string>) => this.#index.amend((present) => withoutEntries(present, digests))
     const context = { ...this.#parts, aliases: this.#aliases, audit: this.#audit, now: this.#now, forget }
     return await collectGarbage(context, options)
-  }
-
-  /** @throws RegistryError MODEL_NOT_FOUND, VERSION_NOT_FOUND; KIND_MISMATCH for a model */
-  showDataset (name: string, version: string): DatasetDetail {
-    return datasetDetailOf(this.#parts.database, requireVersion(this.#parts.database, name, version))
-  }
-
-  /** A version of either kind. @throws RegistryError MODEL_NOT_FOUND, VERSION_NOT_FOUND */
-  showEither (name: string, version: string): VersionDetail | DatasetDetail {
-    const row = requireVersion(this.#parts.database, name, version)
-    return row.kind === 'dataset' ? datasetDetailOf(this.#parts.database, row) : detailOf(this.#parts.database, row)
-  }
-
-  /** The version of a model that has this digest; null when none has. */
-  versionOf (name: string, digest: string): string | null {
-    return findByDigest(this.#parts.database, name, digest)
-  }
-
-  /** @throws RegistryError MODEL_NOT_FOUND, VERSION_NOT_FOUND; KIND_MISMATCH for a dataset */
-  show (name: string, version: string): VersionDetail {
-    return detailOf(this.#parts.database, requireVersion(this.#parts.database, name, version))
-  }
-
-  /**
-   * `name` (its champion; of a dataset the newest version), `name:version` or `name@alias`.
-   * @throws RegistryError INVALID_*, *_NOT_FOUND
-   */
-  resolve (reference: string): { name: string, version: string } {
-    const parsed = parseReference(reference)
-    const { name } = parsed
-    const { database } = this.#parts
-    if (reference === name && this.kind(name) === 'dataset') return { name, version: requireModel(database, name).at(-1)! }
-    if ('alias' in parsed) return { name, version: this.#aliases.require(database, name, parsed.alias) }
-    return { name, version: requireVersion(database, name, parsed.version).version }
-  }
-
-  /** The version an alias points to, or null. */
-  alias (name: string, alias: string): string | null {
-    return this.#aliases.read(this.#parts.database, name, alias)
   }
 
   /** Points an alias to a version; the same version is a no-op. For the refusals see `AliasStore.set`. */
@@ -273,21 +218,6 @@ export class Registry {
     const previous = inTransaction(database, (connection) => this.#aliases.remove(connection, request, this.#now()))
     if (request.isDryRun !== true) this.#index.refresh()
     return previous
-  }
-
-  /** The aliases of a model, by name. @throws RegistryError MODEL_NOT_FOUND */
-  aliasesOf (name: string): Array<{ alias: string, version: string, updatedAt: number }> {
-    return this.#aliases.list(this.#parts.database, name)
-  }
-
-  /** Newest first. */
-  aliasHistory (name: string, alias: string): AliasHistoryEntry[] {
-    return this.#aliases.history(this.#parts.database, name, alias)
-  }
-
-  /** The last different version that was champion before the present one. */
-  previousChampion (name: string): string | null {
-    return this.#aliases.previous(this.#parts.database, name, CHAMPION)
   }
 
   /** Re-hashes a version's blobs in the layout. @throws RegistryError MODEL_NOT_FOUND, VERSION_NOT_FOUND */
@@ -330,11 +260,6 @@ export class Registry {
   /** Takes copies out of the cache that nobody uses, least recently used first, until the rest has so many bytes. */
   async evict (bytesMax: number, isDryRun = false): Promise<Eviction> {
     return await this.#cache.evict(bytesMax, isDryRun)
-  }
-
-  /** Changes when another process wrote to the database. */
-  dataVersion (): number {
-    return dataVersion(this.#parts.database)
   }
 
   audit (): AuditStore {

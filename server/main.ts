@@ -13,4 +13,11 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     abort.abort(signal)
   })
 }
+// Whoever reads (`| head`) has seen enough: no fault, and nobody is left to be told of one.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    process.exit()
+  })
+}
 process.exitCode = await run(process.argv.slice(2), abort.signal)

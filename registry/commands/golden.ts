@@ -5,6 +5,7 @@ import { RegistryError } from '../errors.js'
 import type { OutputDifference } from '../golden.js'
 import { CHAMPION, quote } from '../names.js'
 import type { Registry } from '../registry.js'
+import type { RunModel } from '../running.js'
 import type { Serving, ServingDraft } from '../serving.js'
 import type { Example } from '../serving/tensors.js'
 import { formatTable } from '../table.js'
@@ -77,12 +78,11 @@ async function check (
   reference: string, registry: Registry, { runModel, print }: RegistryCommandsContext
 ): Promise<void> {
   const { name, version } = registry.resolve(reference)
-  const { directory, serving } = await registry.materialise(name, version)
-  const { examples } = serving
+  const { examples } = registry.show(name, version).serving
   const { compareExamples } = await import('../golden.js')
   const answers = examples.length === 0
     ? []
-    : await runModel({ name, version, directory, serving }, examples.map(({ inputs }) => inputs))
+    : await ran(registry, { name, version }, runModel, examples.map(({ inputs }) => inputs))
   const outputs = compareExamples(examples, answers)
   print({ name, version, outputs }, () => outputs.length === 0 ? 'no golden examples' : describeDifferences(outputs))
   const wrong = outputs.filter(({ ok }) => !ok)
@@ -90,6 +90,19 @@ async function check (
   const [{ example, output }] = wrong as [OutputDifference]
   throw new RegistryError('GOLDEN_FAILED',
     `${name}:${version} differs from its golden examples in ${countOf(wrong.length, 'output')}, first in "${output}" of example ${example}`)
+}
+
+/** What a version answers; its files are held for as long as that takes. */
+async function ran (
+  registry: Registry, { name, version }: { name: string, version: string }, runModel: RunModel,
+  requests: Parameters<RunModel>[1]
+): ReturnType<RunModel> {
+  const { directory, serving, release } = await registry.materialise(name, version)
+  try {
+    return await runModel({ name, version, directory, serving }, requests)
+  } finally {
+    release()
+  }
 }
 
 /** The serving.json that was given, or is beside the model, gets one more example; the model itself stays as it is. */
@@ -129,7 +142,7 @@ async function addToVersion (
   { runModel, prove, parseRequest, print, actor }: RegistryCommandsContext
 ): Promise<void> {
   const { name, version } = resolve(target, registry)
-  const { directory, serving } = await registry.materialise(name, version)
+  const { serving } = registry.show(name, version)
   if (flags.as === undefined) {
     throw new RegistryError('SOURCE_INVALID', `${name}:${version} is immutable; --as NEWVERSION names the version that has the example`)
   }
@@ -137,7 +150,7 @@ async function addToVersion (
   const signWith = key === undefined ? undefined : loadPrivateKey(key, passphraseFrom(passphraseEnv))
   const { exampleOf, inputsOf } = await import('../golden.js')
   const inputs = await inputsOf(await inputText(flags.input), serving, parseRequest)
-  const [outputs = []] = await runModel({ name, version, directory, serving }, [inputs])
+  const [outputs = []] = await ran(registry, { name, version }, runModel, [inputs])
   const example = checked(serving, exampleOf(inputs, outputs, flags.tolerance))
   const said = (detail: object, first: string): void => {
     if (flags.quiet !== true) print({ ...detail, dryRun: flags.dryRun === true, example }, () => `${first}\n${describeExamples([example])}`)

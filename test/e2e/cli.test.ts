@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { openSync, readFileSync, writeSync, closeSync, chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -75,6 +76,15 @@ describe('gauntlet', () => {
       inputs: [{ name: 'index', datatype: 'INT64', shape: [-1] }],
       outputs: [{ name: 'value', datatype: 'FP32', shape: [-1] }]
     })
+  })
+
+  it('ends without a word when its reader has seen enough', async () => {
+    const child = spawn('sh', ['-c', '"$0" "$@" | true', process.execPath, main, ...here(['--help'])], { stdio: ['ignore', 'ignore', 'pipe'] })
+    let talk = ''
+    child.stderr.setEncoding('utf8').on('data', (text: string) => { talk += text })
+    await once(child, 'close')
+
+    expect(talk).toBe('')
   })
 
   it('tells its version, asked either way', async () => {

@@ -188,6 +188,30 @@ describe('gauntlet with datasets', () => {
     expect((await gauntlet('drift', 'dataset:base', join(numbers, 'n.csv'), ...dataDir)).code).toBe(0)
   })
 
+  it('signs one, and reads it under the policy require until the key is revoked', async () => {
+    const dataDir = ['--data-dir', temporaryFolder()]
+    const key = join(temporaryFolder(), 'key.pem')
+    const path = folderOf({ 'rows.jsonl': jsonLines(scored) })
+    const publish = async (name: string, ...flags: string[]) =>
+      await gauntlet('publish', path, '--kind', 'dataset', '--name', name, '--version', '1', ...flags, ...dataDir)
+    const score = async (name: string) => await gauntlet('score', `dataset:${name}`, '--metrics', 'rouge1', ...dataDir)
+    await publish('later')
+    await publish('never')
+    await gauntlet('keys', 'generate', key, ...dataDir)
+    await gauntlet('keys', 'trust', `${key}.pub`, '--name', 'ann', ...dataDir)
+
+    expect(await gauntlet('sign', 'later:1', '--key', key, ...dataDir)).toMatchObject({ code: 0, out: expect.stringMatching(/^signed later:1 by /) as string })
+    await gauntlet('keys', 'policy', 'require', ...dataDir)
+
+    expect((await gauntlet('verify', 'later:1', ...dataDir)).out).toMatch(/signed by ann/)
+    expect(await score('later')).toMatchObject({ code: 0 })
+    expect(await score('never')).toMatchObject({ code: 7, talk: expect.stringContaining('never:1 is unsigned') as string })
+    expect(await publish('none')).toMatchObject({ code: 7 })
+    expect(await publish('own', '--key', key)).toMatchObject({ code: 0 })
+    expect((await gauntlet('keys', 'revoke', 'ann', '--reason', 'lost', ...dataDir)).code).toBe(0)
+    expect(await score('own')).toMatchObject({ code: 7, talk: expect.stringContaining('is revoked') as string })
+  })
+
   it('says with its exit code why one cannot be used', async () => {
     const dataDir = ['--data-dir', temporaryFolder()]
     expect(await gauntlet('score', 'dataset:none', ...dataDir)).toMatchObject({ code: 3, talk: 'gauntlet: there is no model "none"\n' })

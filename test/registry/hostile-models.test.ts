@@ -132,6 +132,16 @@ describe('--allow-domain', () => {
     expect(await publish('--allow-domain', 'not a domain')).toMatchObject({ code: 2 })
   })
 
+  it('is told by the audit trail of what it let in', async () => {
+    const dataDir = temporaryFolder()
+    const { folder } = artifact('raw layers with serving.json', custom)
+    expect(await gauntlet('--data-dir', dataDir, 'import', folder, '--allow-domain', 'com.example')).toMatchObject({ code: 0 })
+
+    const { out } = await gauntlet('--data-dir', dataDir, 'audit', 'list', '--json')
+
+    expect(JSON.parse(out)).toMatchObject([{ action: 'version.import', details: { allowedOperatorDomains: ['com.example'] } }])
+  })
+
   it('or GAUNTLET_ALLOW_DOMAINS lets them in with an import and a pull', async () => {
     const made = artifact('raw layers with serving.json', custom)
     for (const words of [['import', made.folder], ['pull', await served(made)]]) {
