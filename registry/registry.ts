@@ -40,6 +40,7 @@ import { SERVING_FILE, SOURCE_LIMITS, type SourceLimits } from './source.js'
 import { TombstoneStore, type RemoveRequest } from './tombstones.js'
 import { verifyVersion, type Verification } from './verify.js'
 import { datasetOf, requireVersion, servingOf, type VersionRow } from './versions.js'
+import { WebhookStore } from './webhooks.js'
 
 /** Opening includes migrations, which may take a while. */
 const OPEN_LOCK_TIMEOUT_MS = 30_000
@@ -54,6 +55,8 @@ export class Registry extends RegistryQueries {
   readonly rollouts: RolloutStore
   /** What happened to rollouts, for those who are told of it. */
   readonly events: EventStore
+  /** How far webhooks have come. */
+  readonly webhooks: WebhookStore
   readonly signing: Signing
   /** What others may read of it. */
   readonly published: Published
@@ -87,6 +90,7 @@ export class Registry extends RegistryQueries {
     this.published = new Published(parts.database, parts.layout)
     this.uploads = new UploadSessions(parts.temporary.root)
     this.events = new EventStore(parts.database)
+    this.webhooks = new WebhookStore(parts.database)
     this.rollouts = new RolloutStore({
       database: parts.database,
       aliases: this.#aliases,

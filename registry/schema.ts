@@ -157,3 +157,28 @@ export const events = sqliteTable('events', {
 }, (table) => [
   index('events_by_rollout').on(table.rolloutId, table.id)
 ])
+
+/** How far others have been told by webhook. */
+export const webhookTargets = sqliteTable('webhook_targets', {
+  /** A hash of the URL, which may hold a secret. */
+  target: text('target').primaryKey(),
+  origin: text('origin').notNull(),
+  /** The number of the last event that is done with: delivered, or given up. */
+  position: integer('position').notNull(),
+  /** Failed attempts at the next event, and when it is tried again. */
+  attempts: integer('attempts').notNull().default(0),
+  nextAt: integer('next_at'),
+  error: text('error'),
+  updatedAt: integer('updated_at').notNull()
+})
+
+/** Events that a webhook did not take. The event itself may be gone meanwhile. */
+export const webhookDeadLetters = sqliteTable('webhook_dead_letters', {
+  id: integer('id').primaryKey({ autoIncrement: true }),
+  target: text('target').notNull(),
+  origin: text('origin').notNull(),
+  at: integer('at').notNull(),
+  attempts: integer('attempts').notNull(),
+  error: text('error').notNull(),
+  event: text('event', { mode: 'json' }).$type<typeof events.$inferSelect>().notNull()
+})

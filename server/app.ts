@@ -17,6 +17,7 @@ import { healthRoutes } from './routes/health.js'
 import { modelRoutes } from './routes/models.js'
 import { oipRoutes } from './routes/oip.js'
 import { rolloutRoutes } from './routes/rollouts.js'
+import { webhookRoutes } from './routes/webhooks.js'
 import type { TrafficLog } from './traffic/log.js'
 
 export interface Dependencies {
@@ -53,6 +54,7 @@ export async function buildApp (deps: Dependencies): Promise<FastifyInstance> {
   await app.register(modelRoutes, { prefix: '/api/models', registry, fleet, prove: MODEL_RUNS.prove })
   await app.register(rolloutRoutes, { prefix: '/api/rollouts', registry, controller })
   await app.register(eventRoutes, { prefix: '/api/events', registry, streams: notices.streams })
+  await app.register(webhookRoutes, { prefix: '/api/webhooks', webhooks: notices.webhooks })
   await app.register(auditRoutes, { prefix: '/api/audit', registry })
   app.get('/api/openapi.json', { schema: { hide: true } }, () => app.swagger())
   return app

@@ -107,6 +107,24 @@ export const ConfigSchema = Type.Object({
   }),
   eventRowsMax: Type.Integer({
     minimum: 100, maximum: 1_000_000_000, default: 1_000_000, description: 'events kept; beyond it the oldest go'
+  }),
+  webhookUrls: Type.String({
+    minLength: 1, maxLength: 65_536, default: 'none', description: 'who is told of events: none, or URLs with commas between them'
+  }),
+  webhookTimeoutMs: Type.Integer({
+    minimum: 10, maximum: 300_000, default: 10_000, description: 'longest wait for the answer of a webhook, ms'
+  }),
+  webhookAttemptsMax: Type.Integer({
+    minimum: 1, maximum: 1_000, default: 16, description: 'attempts to deliver an event before it becomes a dead letter'
+  }),
+  webhookRetryFirstMs: Type.Integer({
+    minimum: 1, maximum: 3_600_000, default: 1_000, description: 'wait behind the first failed attempt, which doubles with each one more, ms'
+  }),
+  webhookRetryMaxMs: Type.Integer({
+    minimum: 1, maximum: 86_400_000, default: 3_600_000, description: 'longest wait between two attempts, ms'
+  }),
+  webhookDeadLettersMax: Type.Integer({
+    minimum: 0, maximum: 1_000_000, default: 10_000, description: 'dead letters kept; beyond it the oldest go'
   })
 })
 

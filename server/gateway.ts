@@ -18,6 +18,7 @@ import { PinKeeper } from './traffic/pin-keeper.js'
 import { Mirror, type MirrorPair } from './traffic/mirror.js'
 import { remoteOptions } from './remote-options.js'
 import { PACKAGE_VERSION } from './version.js'
+import { parseWebhookTargets } from './webhooks/targets.js'
 
 const RESTART_BACKOFF_MS = { first: 100, max: 30_000 }
 const PRUNE_EVERY_MS = 3_600_000
@@ -40,6 +41,7 @@ export interface Gateway {
  */
 export async function startGateway (config: Config, log: Log): Promise<Gateway> {
   const now = Date.now
+  const targets = parseWebhookTargets(config.webhookUrls, process.env)
   const registry = openRegistry(config, now, log)
   const traffic = await TrafficLog.open({
     dataDir: config.dataDir, flushMs: config.trafficFlushMs, queueMax: config.trafficQueueMax, now
@@ -53,6 +55,7 @@ export async function startGateway (config: Config, log: Log): Promise<Gateway> 
     traffic: () => traffic,
     mirror: () => mirror,
     pins: () => keeper.pins,
+    notices: () => notices,
     weights: () => weights(fleet)
   })
   const controller = new RolloutController({
@@ -78,7 +81,7 @@ export async function startGateway (config: Config, log: Log): Promise<Gateway> 
     mustExist: (model, version) => { registry.show(model, version) },
     championOf: (model) => registry.aliasesOf(model).find(({ alias }) => alias === CHAMPION)?.version ?? null
   })
-  const notices = openNotices(config, registry.events, { now, log })
+  const notices = openNotices(config, { registry, targets, now, log })
   const { bodyMaxBytes } = config
   const app = await buildApp({
     registry, fleet, inference, controller, traffic, notices, metrics, version: PACKAGE_VERSION, bodyMaxBytes, log
@@ -93,7 +96,7 @@ export async function startGateway (config: Config, log: Log): Promise<Gateway> 
     stopWatching()
     await distribution?.close()
     await app.close()
-    notices.close()
+    await notices.close()
     fleet.close()
     await pool.close()
     await traffic.close()

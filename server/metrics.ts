@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { LiveModel } from '../models/pool.js'
+import type { Notices } from './events/notices.js'
 
 /** Upper bounds of the latency histogram, seconds. */
 const LATENCY_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
@@ -16,6 +17,7 @@ export interface MetricsSources {
   readonly traffic: () => { readonly dropped: number, readonly lost: number }
   readonly mirror: () => { readonly dropped: number }
   readonly pins: () => { readonly size: number, readonly refused: number }
+  readonly notices: () => Pick<Notices, 'streams' | 'webhooks'>
   readonly weights: () => readonly Weight[]
 }
 
@@ -60,6 +62,7 @@ export function createMetrics (sources: MetricsSources) {
   const collected = [
     ...hostGauges(registry, sources),
     weightGauge(registry, sources),
+    ...noticeGauges(registry, sources),
     ...trafficCounters(registry, sources)
   ]
   return { registry, latency, requests, failovers, feedback, rollouts, collected }
@@ -98,6 +101,41 @@ function weightGauge (registry: Registry, { weights }: MetricsSources) {
       for (const { weightBps, ...labels } of weights()) this.set(labels, weightBps / 10_000)
     }
   })
+}
+
+function noticeGauges (registry: Registry, { notices }: MetricsSources) {
+  const registers = [registry]
+  return [
+    new Gauge({
+      name: 'gauntlet_event_clients',
+      help: 'Clients that follow events',
+      registers,
+      collect () { this.set(notices().streams.size) }
+    }),
+    new Gauge({
+      name: 'gauntlet_webhook_waiting',
+      help: 'Events that a webhook has not been told of yet',
+      labelNames: ['webhook', 'origin'] as const,
+      registers,
+      collect () {
+        this.reset()
+        for (const { target: webhook, origin, format, waiting } of notices().webhooks.list()) {
+          if (format !== null) this.set({ webhook, origin }, waiting)
+        }
+      }
+    }),
+    new Counter({
+      name: 'gauntlet_webhook_attempts_total',
+      help: 'Attempts to tell a webhook of an event by how they ended: delivered, failed, or dead (given up)',
+      labelNames: ['webhook', 'outcome'] as const,
+      registers,
+      collect () {
+        this.reset()
+        const { webhooks } = notices()
+        for (const { target: webhook, outcome, count } of webhooks.attempts()) this.inc({ webhook, outcome }, count)
+      }
+    })
+  ]
 }
 
 function trafficCounters (registry: Registry, { traffic, mirror, pins }: MetricsSources) {

@@ -1,5 +1,6 @@
 import { createServer } from 'node:net'
 import { loadConfig } from '../config.js'
+import { parseWebhookTargets } from '../webhooks/targets.js'
 import { broken, fine, odd, type Probe } from './check.js'
 
 const NODE_MIN = [20, 19] as const
@@ -47,7 +48,7 @@ async function sqlite () {
 
 function configuration (env: NodeJS.ProcessEnv) {
   try {
-    loadConfig(env)
+    parseWebhookTargets(loadConfig(env).webhookUrls, env)
     return fine('every GAUNTLET_ variable is within its bounds')
   } catch (error) {
     return broken((error as Error).message, 'set these variables as docs/configuration.md says')
