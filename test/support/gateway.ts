@@ -33,7 +33,7 @@ export async function publishLookups (dataDir: string, scales: Readonly<Record<s
 }
 
 /** Publishes once, and gives a function that makes a data folder of that content: publishing runs a process per version. */
-export async function publishedTemplate (scales: Readonly<Record<string, number>>, champion: string): Promise<{ copy: () => ReturnType<typeof temporaryDataDir>, remove: () => void }> {
+export async function publishedTemplate (scales: Readonly<Record<string, number>>, champion: string): Promise<ReturnType<typeof temporaryDataDir> & { copy: () => ReturnType<typeof temporaryDataDir> }> {
   const template = temporaryDataDir()
   await publishLookups(template.dataDir, scales, champion)
   const copy = (): ReturnType<typeof temporaryDataDir> => {
@@ -41,7 +41,7 @@ export async function publishedTemplate (scales: Readonly<Record<string, number>
     cpSync(template.dataDir, folder.dataDir, { recursive: true })
     return folder
   }
-  return { copy, remove: template.remove }
+  return { ...template, copy }
 }
 
 /** A real gateway in this process, on a free port. */
