@@ -20,7 +20,7 @@ import {
   type RecordRequest
 } from './record.js'
 import { findUnfit, isProofNeeded, standing, withoutAlias } from './proof.js'
-import { parseServing } from './serving.js'
+import { isRemote, parseServing } from './serving.js'
 import { SERVING_FILE } from './source.js'
 import { refuseRemoved } from './tombstones.js'
 import { findVersion, refuseOtherKind } from './versions.js'
@@ -121,8 +121,17 @@ async function readDescribed (
   try {
     return isDataset ? { dataset: parseDataset(text) } : { serving: parseServing(text) }
   } catch (error) {
-    if (error instanceof RegistryError) return null // what is wrong with a draft is said where it is completed
-    throw error
+    if (!(error instanceof RegistryError) || isOfRemote(text)) throw error
+    return null // what is wrong with a draft is said where it is completed
+  }
+}
+
+/** Whether another server runs the model, so that there are no files from which a draft could be completed. */
+function isOfRemote (text: string): boolean {
+  try {
+    return isRemote(JSON.parse(text))
+  } catch {
+    return false
   }
 }
 

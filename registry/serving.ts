@@ -123,6 +123,7 @@ export function servingFaults (value: unknown): string[] {
   ]
 }
 
-function isRemote (value: unknown): boolean {
+/** Whether a document is, or means to be, of a version that another server runs. */
+export function isRemote (value: unknown): boolean {
   return typeof value === 'object' && value !== null && (value as { runtime?: unknown }).runtime === 'remote'
 }
