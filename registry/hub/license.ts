@@ -1,4 +1,4 @@
-import { parse } from 'yaml'
+import { parseYaml } from '../yaml.js'
 
 const SPDX = /^[A-Za-z0-9][A-Za-z0-9.+-]{0,63}$/
 /** What the hub calls a license that has no identifier; its name may stand beside. */
@@ -23,7 +23,7 @@ export function parseReadmeLicense (readme: string): string[] {
   const [, metadata] = FRONT_MATTER.exec(readme) ?? []
   if (metadata === undefined) return []
   try {
-    return parseLicense(parse(metadata, { maxAliasCount: 0, logLevel: 'silent' }))
+    return parseLicense(parseYaml(metadata))
   } catch {
     return []
   }

@@ -1,10 +1,10 @@
 import { open } from 'node:fs/promises'
-import { parse, YAMLParseError } from 'yaml'
 import { RegistryError } from '../errors.js'
 import { quote } from '../names.js'
 import { RemoteDescriptorSchema, type RemoteDescriptor } from '../serving.js'
 import { backendFaults } from '../serving/backend.js'
 import { refuseFaults, schemaFaults } from '../serving/faults.js'
+import { parseYaml, YamlFault } from '../yaml.js'
 
 const SUBJECT = 'the remote model'
 /** Baseline and examples included. */
@@ -20,19 +20,19 @@ export async function readDescriptor (path: string): Promise<RemoteDescriptor> {
 
 /** @throws RegistryError SERVING_INVALID naming each wrong path */
 export function parseDescriptor (text: string): RemoteDescriptor {
-  const value = parseYaml(text)
+  const value = parseText(text)
   refuseFaults(schemaFaults(RemoteDescriptorSchema, value), SUBJECT)
   const { backend } = value as RemoteDescriptor
   refuseFaults(backendFaults(backend), SUBJECT)
   return { ...value as RemoteDescriptor, backend: { ...backend, url: backend.url.replace(/\/+$/, '') } }
 }
 
-/** JSON is YAML, too. Aliases are not followed, so that a short text cannot become a long one. */
-function parseYaml (text: string): unknown {
+/** JSON is YAML, too. */
+function parseText (text: string): unknown {
   try {
-    return parse(text, { maxAliasCount: 0, prettyErrors: false })
+    return parseYaml(text)
   } catch (error) {
-    if (!(error instanceof YAMLParseError || error instanceof ReferenceError)) throw error
+    if (!(error instanceof YamlFault)) throw error
     throw new RegistryError('SERVING_INVALID', `${SUBJECT} is neither YAML nor JSON: ${error.message}`, { cause: error })
   }
 }

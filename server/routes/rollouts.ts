@@ -1,7 +1,7 @@
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
-import { parse, YAMLParseError } from 'yaml'
 import type { Registry } from '../../registry/registry.js'
+import { parseYaml, YamlFault } from '../../registry/yaml.js'
 import { GatewayError } from '../errors.js'
 import { parseJson } from '../oip/request.js'
 import type { RolloutController } from '../rollouts/controller.js'
@@ -10,6 +10,8 @@ import { HandBody, handOf, type Named } from './hand.js'
 import { RolloutViewSchema, viewRollout } from './rollout-view.js'
 
 const Params = Type.Object({ id: Type.String({ minLength: 1, maxLength: 64 }) })
+/** Followed in a document. */
+const ALIASES_MAX = 100
 const Limit = Type.Object({ limit: Type.Integer({ minimum: 1, maximum: 1_000, default: 100 }) })
 
 const Verdicts = Type.Array(Type.Object({
@@ -92,7 +94,7 @@ function startRoute (app: FastifyInstance, controller: RolloutController): void 
   app.addContentTypeParser('*', { parseAs: 'string' }, (request, body, done) => {
     try {
       const isYaml = /yaml/.test(request.headers['content-type'] ?? '')
-      done(null, isYaml ? parseYaml(body as string) : parseJson(body as string))
+      done(null, isYaml ? parseText(body as string) : parseJson(body as string))
     } catch (error) {
       done(error as Error)
     }
@@ -108,11 +110,11 @@ function startRoute (app: FastifyInstance, controller: RolloutController): void 
   })
 }
 
-function parseYaml (text: string): unknown {
+function parseText (text: string): unknown {
   try {
-    return parse(text, { maxAliasCount: 100 })
+    return parseYaml(text, ALIASES_MAX)
   } catch (error) {
-    if (!(error instanceof YAMLParseError)) throw error
+    if (!(error instanceof YamlFault)) throw error
     throw new GatewayError('BAD_REQUEST', `body: expected YAML: ${error.message}`, { cause: error })
   }
 }

@@ -228,7 +228,9 @@ describe('what is refused', () => {
     const yaml = 'model: lookup\nchallenger: "2"\nstrategy: { canary: { steps: [ { setWeight: 10 }, { pause: {} } ] } }\n'
 
     expect((await call(url, '/api/rollouts', yaml, { 'content-type': 'application/yaml' })).status).toBe(201)
-    expect((await call(url, '/api/rollouts', 'a: [', { 'content-type': 'application/yaml' }))).toMatchObject({ status: 400 })
+    for (const wrong of ['a: [', '- '.repeat(100_000), `a: &a x\nb: [${'*a,'.repeat(200)}]`]) {
+      expect((await call(url, '/api/rollouts', wrong, { 'content-type': 'application/yaml' }))).toMatchObject({ status: 400 })
+    }
   })
 
   it.each<[string, object, number]>([
