@@ -1,6 +1,7 @@
 import swagger from '@fastify/swagger'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Registry } from '../registry/registry.js'
+import { stopSoon } from './connections.js'
 import { errorHandler, handleNotFound } from './errors.js'
 import type { Notices } from './events/notices.js'
 import type { Fleet } from './fleet.js'
@@ -43,6 +44,7 @@ export async function buildApp (deps: Dependencies): Promise<FastifyInstance> {
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 256 },
     ajv: { customOptions: { coerceTypes: true, removeAdditional: false, allErrors: true } }
   })
+  stopSoon(app)
   app.setErrorHandler(errorHandler(deps.log))
   app.setNotFoundHandler(handleNotFound)
   await app.register(swagger, {

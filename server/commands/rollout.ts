@@ -1,6 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Command } from 'commander'
-import { isFinal, type RolloutState } from '../../registry/rollouts/machine.js'
 import type { Act, ApiClient, RolloutView } from './api-client.js'
 import { addRolloutPlanCommands, parseDocument, readDocument } from './rollout-plan.js'
 import { addSimulateCommand } from './rollout-simulate.js'
@@ -22,8 +20,6 @@ const ACTS: Readonly<Record<Act, string>> = {
   promote: 'make the challenger champion now',
   rollback: 'send everybody back to the champion now; of a promoted rollout: to the champion before'
 }
-
-const WATCH_EVERY_MS = 500
 
 /** `gauntlet rollout …`: everything here talks to a running gateway. */
 export function addRolloutCommands (program: Command, context: RolloutCommandsContext): void {
@@ -58,8 +54,11 @@ export function addRolloutCommands (program: Command, context: RolloutCommandsCo
       print(view, () => rolloutText(view))
     })
   rollout.command('watch <id>')
-    .description('follow a rollout until it ends')
-    .action(async (id: string) => { await watch(id, context) })
+    .description('follow a rollout until it ends: drawn on a terminal, else a line for each thing that happens')
+    .action(async (id: string) => {
+      const { watchRollout } = await import('./watch.js')
+      await watchRollout(id, { ...context, terminal: process.stderr.isTTY ? process.stderr : null })
+    })
   for (const [act, description] of Object.entries(ACTS)) {
     rollout.command(`${act} <id>`)
       .description(description)
@@ -72,15 +71,3 @@ export function addRolloutCommands (program: Command, context: RolloutCommandsCo
 }
 
 const pathOf = (id: string): string => `/api/rollouts/${encodeURIComponent(id)}`
-
-async function watch (id: string, { api, print, warn, signal }: RolloutCommandsContext): Promise<void> {
-  let last = ''
-  for (;;) {
-    const view = await api().get<RolloutView>(pathOf(id))
-    if (isFinal(view.state as RolloutState)) return print(view, () => rolloutText(view))
-    const line = rolloutLine(view)
-    if (line !== last) warn(line)
-    last = line
-    await delay(WATCH_EVERY_MS, undefined, { signal })
-  }
-}

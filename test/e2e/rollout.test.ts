@@ -205,12 +205,19 @@ describe('acts by hand', () => {
   it('pauses a step and resumes it', async () => {
     const { id } = await startRollout(url, spec('2', [{ setWeight: 10 }, { pause: { duration: '1h' } }, { setWeight: 20 }, { pause: {} }]))
     await inState(id, 'paused')
+    const watched = gauntlet('rollout', 'watch', id, '--server', url)
+    await eventually('somebody watches', async () => /^gauntlet_event_clients 1$/m.test((await call(url, '/metrics')).json))
 
     expect((await call(url, `/api/rollouts/${id}/pause`, { reason: 'lunch' })).json).toMatchObject({ state: 'paused', pausedUntil: null, reason: 'lunch' })
     await call(url, `/api/rollouts/${id}/resume`, {})
     expect(await inState(id, 'paused')).toMatchObject({ weightBps: 1_000 })
     await call(url, `/api/rollouts/${id}/resume`, {})
     await eventually('the next weight', async () => (await rolloutOf(url, id)).weightBps === 2_000)
+    await inState(id, 'paused')
+    await call(url, `/api/rollouts/${id}/rollback`, { reason: 'enough' })
+    const { code, talk, out } = await watched
+    expect([code, talk.match(/(?<=Z {2})\w+/g)]).toEqual([0, ['pause', 'resume', 'pause', 'resume', 'advance', 'pause', 'rollback']])
+    expect(out).toContain('state      rolled-back')
   })
 })
 
