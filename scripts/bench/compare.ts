@@ -14,6 +14,9 @@ export interface SideResult {
 
 export interface Comparison { readonly baseline: SideResult, readonly candidate: SideResult, readonly ratio: number }
 
+/** `thinkMs`: pause of each connection between an answer and its next request; 0 saturates the server. */
+export interface Rounds { readonly rounds: number, readonly durationMs: number, readonly thinkMs?: number }
+
 interface Run { readonly perSecond: number, readonly latencies: Float64Array, readonly failed: number }
 
 const CONNECTIONS = 32
@@ -25,21 +28,22 @@ const CONNECTIONS = 32
 export async function compare (
   baseline: Side,
   candidate: Side,
-  rounds: number,
-  durationMs: number
+  { rounds, durationMs, thinkMs = 0 }: Rounds
 ): Promise<Comparison> {
   const sides = [baseline, candidate]
-  for (const side of sides) await load(side, durationMs / 2)
+  for (const side of sides) await load(side, durationMs / 2, thinkMs)
   const runs: Run[][] = [[], []]
   for (let round = 0; round < rounds; round++) {
-    for (const index of round % 2 === 0 ? [0, 1] : [1, 0]) runs[index]!.push(await load(sides[index]!, durationMs))
+    for (const index of round % 2 === 0 ? [0, 1] : [1, 0]) {
+      runs[index]!.push(await load(sides[index]!, durationMs, thinkMs))
+    }
   }
   const ratio = median(runs[1]!.map((run, round) => run.perSecond / runs[0]![round]!.perSecond))
   return { baseline: summarise(baseline.name, runs[0]!), candidate: summarise(candidate.name, runs[1]!), ratio }
 }
 
-async function load ({ port, request }: Side, durationMs: number): Promise<Run> {
-  const result = await runLoad({ host: '127.0.0.1', port, connections: CONNECTIONS, durationMs, request })
+async function load ({ port, request }: Side, durationMs: number, thinkMs: number): Promise<Run> {
+  const result = await runLoad({ host: '127.0.0.1', port, connections: CONNECTIONS, durationMs, request, thinkMs })
   return {
     perSecond: result.requests / result.seconds,
     latencies: result.latenciesMs,

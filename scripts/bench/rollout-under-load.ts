@@ -8,6 +8,7 @@ import { publish, requests, writeModel } from './workload.js'
 
 const CONNECTIONS = 32
 const WIDTH = 4
+const OLD = /^x-gauntlet-version: 1$/im
 const FAILOVER = /x-gauntlet-assignment: failover/i
 
 interface RollbackResult {
@@ -18,6 +19,13 @@ interface RollbackResult {
   readonly failed: number
   readonly requests: number
 }
+interface PromotionResult {
+  readonly failed: number
+  readonly requests: number
+  /** When the last answer of the old champion came, after the word was given. */
+  readonly settledMs: number
+}
+interface View { readonly state: string, readonly step: number }
 interface LoadingResult { readonly beforeMs: number, readonly duringMs: number, readonly ratio: number }
 
 /**
@@ -42,7 +50,7 @@ export async function measureRollback (directory: string): Promise<RollbackResul
         if (FAILOVER.test(headers)) failovers.push({ sentAt: answeredAt - latencyMs, answeredAt })
       }
     })
-    await start(gateway.url, 50, ['rolled-back'])
+    await start(gateway.url, 50, 'rolled-back')
     const { errors, non2xx, requests: count } = await load
     const breachedAt = failovers[BREAKER_MIN_REQUESTS - 1]?.answeredAt ?? NaN
     return {
@@ -51,6 +59,33 @@ export async function measureRollback (directory: string): Promise<RollbackResul
       failed: errors + non2xx,
       requests: count
     }
+  } finally {
+    await stop(gateway)
+  }
+}
+
+/** Half of the sessions are on trial when a person promotes: do requests fail, and how long does the old one answer? */
+export async function measurePromotion (directory: string): Promise<PromotionResult> {
+  const models = [await writeModel(directory, [WIDTH, 16, 3], 1), await writeModel(directory, [WIDTH, 16, 3], 2)]
+  await publish(join(directory, 'data'), models)
+  const gateway = await startGateway(join(directory, 'data'))
+  try {
+    const id = await start(gateway.url, 50, 'paused')
+    let lastOfOldAt = 0
+    const load = runLoad({
+      host: '127.0.0.1',
+      port: gateway.port,
+      connections: CONNECTIONS,
+      durationMs: 3_000,
+      request: requests('127.0.0.1', WIDTH),
+      onResponse: (_status, headers) => { if (OLD.test(headers)) lastOfOldAt = performance.now() }
+    })
+    await new Promise((resolve) => { setTimeout(resolve, 1_000) })
+    const toldAt = performance.now()
+    await fetch(`${gateway.url}/api/rollouts/${id}/promote`, { method: 'POST' })
+    const { errors, non2xx, requests: count } = await load
+    if ((await viewOf(gateway.url, id)).state !== 'promoted') throw new Error('the rollout was not promoted')
+    return { failed: errors + non2xx, requests: count, settledMs: Math.max(0, lastOfOldAt - toldAt) }
   } finally {
     await stop(gateway)
   }
@@ -69,7 +104,7 @@ export async function measureLoading (directory: string, times: number): Promise
     for (let i = 0; i < times; i++) {
       before.push(...(await load(1_000)).latenciesMs)
       const loaded = load(1_000)
-      const id = await start(gateway.url, 0, ['paused'])
+      const id = await start(gateway.url, 0, 'paused')
       during.push(...(await loaded).latenciesMs)
       await fetch(`${gateway.url}/api/rollouts/${id}/rollback`, { method: 'POST' })
     }
@@ -82,18 +117,26 @@ export async function measureLoading (directory: string, times: number): Promise
 
 const BREAKER_MIN_REQUESTS = 20
 
-async function start (url: string, weight: number, states: readonly string[]): Promise<string> {
-  const document = {
-    model: 'mlp', challenger: '2', strategy: { canary: { steps: [{ setWeight: weight }, { pause: {} }] } }, allowSignatureChange: true
-  }
-  const response = await fetch(`${url}/api/rollouts`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(document) })
+async function start (url: string, weight: number, until: string): Promise<string> {
+  const strategy = { canary: { steps: [{ setWeight: weight }, { pause: {} }] } }
+  return await openRollout(url, { strategy, allowSignatureChange: true }, ({ state }) => state === until)
+}
+
+/** Opens a rollout of version 2 of `mlp` and waits until it is as told; gives its id. */
+export async function openRollout (url: string, document: object, until: (view: View) => boolean): Promise<string> {
+  const response = await fetch(`${url}/api/rollouts`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ model: 'mlp', challenger: '2', ...document })
+  })
   if (response.status !== 201) throw new Error(await response.text())
   const { id } = await response.json() as { id: string }
-  for (;;) {
-    const { state } = await (await fetch(`${url}/api/rollouts/${id}`)).json() as { state: string }
-    if (states.includes(state)) return id
-    await new Promise((resolve) => { setTimeout(resolve, 10) })
-  }
+  while (!until(await viewOf(url, id))) await new Promise((resolve) => { setTimeout(resolve, 10) })
+  return id
+}
+
+async function viewOf (url: string, id: string): Promise<View> {
+  return await (await fetch(`${url}/api/rollouts/${id}`)).json() as View
 }
 
 /** Loads and warms up with zeros, and fails on anything else: an index beyond its table. */

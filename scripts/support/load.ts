@@ -16,6 +16,8 @@ export interface LoadOptions {
   readonly requestTimeoutMs?: number
   /** After this many errors without an answer between, a connection stops. Default 20. */
   readonly errorsInRowMax?: number
+  /** Pause of a connection between an answer and its next request, so that the server is not saturated. Default 0. */
+  readonly thinkMs?: number
   /** Pause before connecting again after an error. Default 50. */
   readonly reconnectDelayMs?: number
 }
@@ -32,9 +34,10 @@ export interface LoadResult {
 }
 
 /**
- * Closed-loop load: every keep-alive connection sends its next request when the last one is answered. Raw sockets and
- * ready-made bytes, so that the client takes little of the processor it shares with the server. Requests in flight at
- * the end are waited for, `requestTimeoutMs` at most. Rejects with what `request` or `onResponse` throws.
+ * Closed-loop load: every keep-alive connection sends its next request when the last one is answered, or a pause
+ * later. Raw sockets and ready-made bytes, so that the client takes little of the processor it shares with the server.
+ * Requests in flight at the end are waited for, `requestTimeoutMs` at most. Rejects with what `request` or `onResponse`
+ * throws.
  * @throws RangeError when the run would have no end or no connection
  */
 export function runLoad (options: LoadOptions): Promise<LoadResult> {
@@ -104,6 +107,7 @@ class Connection {
   private sentAt = 0
   private isWaiting = false
   private errorsInRow = 0
+  private pause: NodeJS.Timeout | undefined
   private done: () => void = () => {}
 
   constructor (private readonly load: LoadRun) {}
@@ -161,7 +165,9 @@ class Connection {
     this.errorsInRow = 0
     if (!response.keepsAlive) this.drop()
     this.guarded(() => this.load.answered(response, latencyMs, this.index))
-    this.next()
+    const { thinkMs = 0 } = this.load.options
+    if (thinkMs === 0) this.next()
+    else this.pause = setTimeout(() => this.next(), thinkMs)
   }
 
   private parse (socket: Socket, chunk: Buffer): HttpResponse | null {
@@ -177,6 +183,7 @@ class Connection {
   private closed (socket: Socket): void {
     if (socket !== this.socket) return
     this.socket = null
+    clearTimeout(this.pause)
     if (!this.isWaiting) this.load.take() // never connected: the request it was opened for counts as tried
     this.isWaiting = false
     this.load.errors++
