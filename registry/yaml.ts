@@ -1,5 +1,8 @@
 import { Lexer, parse, Parser, YAMLParseError } from 'yaml'
 
+/** Aliases that are followed in a document that a person writes for a gateway. */
+export const ALIASES_MAX = 100
+
 /** Lists and objects within each other. */
 const NESTING_MAX = 64
 

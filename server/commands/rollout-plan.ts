@@ -43,8 +43,8 @@ export function addRolloutPlanCommands (rollout: Command, { print }: PlanContext
 
 /** Reads and validates a document. @throws GatewayError BAD_REQUEST, SpecError */
 export async function readPlan (file: string): Promise<Plan> {
-  const [{ parse }, { parseRolloutSpec }] = await Promise.all([import('yaml'), import('../rollouts/spec.js')])
-  return parseRolloutSpec(parseDocument(parse, await readDocument(file), file))
+  const { parseRolloutSpec } = await import('../rollouts/spec.js')
+  return parseRolloutSpec(await parseDocument(await readDocument(file), file))
 }
 
 /** @throws GatewayError BAD_REQUEST */
@@ -57,10 +57,11 @@ export async function readDocument (path: string): Promise<string> {
 }
 
 /** @throws GatewayError BAD_REQUEST when the text is neither YAML nor JSON, or no object */
-export function parseDocument (parse: (text: string) => unknown, text: string, path: string): Record<string, unknown> {
+export async function parseDocument (text: string, path: string): Promise<Record<string, unknown>> {
+  const { parseYaml, ALIASES_MAX } = await import('../../registry/yaml.js')
   let document: unknown
   try {
-    document = parse(text)
+    document = parseYaml(text, ALIASES_MAX)
   } catch (error) {
     throw new GatewayError('BAD_REQUEST', `${path}: expected YAML or JSON: ${(error as Error).message}`, { cause: error })
   }

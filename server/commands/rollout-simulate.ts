@@ -51,11 +51,11 @@ interface SimulateRequest extends Pick<SimulateFlags, 'scenario' | 'runs' | 'see
 async function simulate (
   { file, scenario: scenarioFile, runs, seed, isJson, signal }: SimulateRequest
 ): Promise<SimulatedRun[]> {
-  const [{ parse }, { parseScenario }, { simulateRuns }, { startProgress }] = await Promise.all([
-    import('yaml'), import('../simulation/scenario.js'), import('../simulation/report.js'), import('../evaluation/progress.js')
+  const [{ parseScenario }, { simulateRuns }, { startProgress }] = await Promise.all([
+    import('../simulation/scenario.js'), import('../simulation/report.js'), import('../evaluation/progress.js')
   ])
   const plan = await readPlan(file)
-  const scenario = parseScenario(parseDocument(parse, await readDocument(scenarioFile), scenarioFile))
+  const scenario = parseScenario(await parseDocument(await readDocument(scenarioFile), scenarioFile))
   const progress = startProgress('simulating', { stream: process.stderr, isJson, environment: process.env })
   const done: SimulatedRun[] = []
   try {

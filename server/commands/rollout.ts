@@ -32,9 +32,8 @@ export function addRolloutCommands (program: Command, context: RolloutCommandsCo
     .requiredOption('-f, --file <path>', 'the document; - reads standard input')
     .option('--allow-signature-change', 'accept other inputs, outputs or labels than the champion\'s')
     .action(async (options: { file: string, allowSignatureChange?: true }) => {
-      const { parse } = await import('yaml')
       const text = await readDocument(options.file)
-      const document = parseDocument(parse, text, options.file)
+      const document = await parseDocument(text, options.file)
       const body = options.allowSignatureChange === true ? { ...document, allowSignatureChange: true } : document
       const view = await api().post<RolloutView>('/api/rollouts', JSON.stringify(body), 'application/json')
       print(view, () => rolloutText(view))

@@ -1,7 +1,7 @@
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
 import type { Registry } from '../../registry/registry.js'
-import { parseYaml, YamlFault } from '../../registry/yaml.js'
+import { ALIASES_MAX, parseYaml, YamlFault } from '../../registry/yaml.js'
 import { GatewayError } from '../errors.js'
 import { parseJson } from '../oip/request.js'
 import type { RolloutController } from '../rollouts/controller.js'
@@ -11,7 +11,6 @@ import { RolloutViewSchema, viewRollout } from './rollout-view.js'
 
 const Params = Type.Object({ id: Type.String({ minLength: 1, maxLength: 64 }) })
 /** Followed in a document. */
-const ALIASES_MAX = 100
 const Limit = Type.Object({ limit: Type.Integer({ minimum: 1, maximum: 1_000, default: 100 }) })
 
 const Verdicts = Type.Array(Type.Object({

@@ -20,6 +20,7 @@ beforeAll(() => {
   writeFileSync(file('canary.yaml'), CANARY)
   writeFileSync(file('bad.yaml'), CANARY.replace('setWeight: 10', 'setWeight: 100').replace('model: m', 'modle: m'))
   writeFileSync(file('text.yaml'), 'just words')
+  writeFileSync(file('deep.yaml'), '- '.repeat(1_000_000))
 })
 
 afterAll(() => { rmSync(folder, { recursive: true }) })
@@ -38,6 +39,7 @@ describe('gauntlet rollout validate', () => {
   it('refuses what is no document, and a file that is not there', async () => {
     expect(await gauntlet('rollout', 'validate', file('text.yaml'))).toMatchObject({ code: 4 })
     expect(await gauntlet('rollout', 'validate', file('none.yaml'))).toMatchObject({ code: 4 })
+    expect(await gauntlet('rollout', 'validate', file('deep.yaml'))).toMatchObject({ code: 4, talk: expect.stringContaining('nested more than 64 levels deep') as string })
   })
 })
 
