@@ -2,6 +2,8 @@ import type { ServerResponse } from 'node:http'
 import { GatewayError } from '../errors.js'
 import type { EventFeed, Told } from './feed.js'
 
+/** Clients that are written to before other work of the gateway has its turn. */
+const CLIENTS_AT_A_TIME = 4
 /** What browsers wait before they connect again. */
 const RECONNECT_MS = 1_000
 
@@ -28,12 +30,17 @@ export class EventStreams {
   readonly #options: EventStreamsOptions
   readonly #streams = new Set<EventStream>()
   readonly #heartbeat: NodeJS.Timeout
+  readonly #unfollow: () => void
+  #round: EventStream[] = []
+  #isTurning = false
+  #isAgain = false
   #isClosed = false
 
   constructor (options: EventStreamsOptions) {
     this.#options = options
     this.#heartbeat = setInterval(() => { for (const stream of this.#streams) stream.beat() }, options.heartbeatMs)
     this.#heartbeat.unref()
+    this.#unfollow = options.feed.follow(() => { this.#wake() })
   }
 
   get size (): number {
@@ -55,7 +62,7 @@ export class EventStreams {
     this.#streams.add(stream)
     response.once('close', () => {
       this.#streams.delete(stream)
-      stream.close()
+      stream.clearStall()
     })
     stream.begin()
   }
@@ -63,8 +70,25 @@ export class EventStreams {
   /** Ends all of them; they go on elsewhere, or here after a restart. */
   close (): void {
     this.#isClosed = true
+    this.#unfollow()
     clearInterval(this.#heartbeat)
     for (const stream of this.#streams) stream.end()
+  }
+
+  #wake (): void {
+    this.#isAgain = true
+    if (!this.#isTurning) this.#turn()
+  }
+
+  /** Inference requests do not wait until all who follow have been written to. */
+  #turn (): void {
+    if (this.#round.length === 0 && this.#isAgain) {
+      this.#isAgain = false
+      this.#round = [...this.#streams]
+    }
+    for (const stream of this.#round.splice(0, CLIENTS_AT_A_TIME)) stream.pump()
+    this.#isTurning = this.#round.length > 0 || this.#isAgain
+    if (this.#isTurning) setImmediate(() => { this.#turn() })
   }
 }
 
@@ -76,7 +100,6 @@ class EventStream {
   #cursor: number
   #page: Told[] = []
   #stall: NodeJS.Timeout | null = null
-  #unfollow: () => void = () => {}
 
   constructor (response: ServerResponse, { after, rolloutId }: StreamRequest, options: EventStreamsOptions) {
     this.#response = response
@@ -87,7 +110,6 @@ class EventStream {
   }
 
   begin (): void {
-    const { feed } = this.#options
     // A connection of its own, which ends with the stream.
     this.#response.shouldKeepAlive = false
     this.#response.writeHead(200, {
@@ -95,13 +117,12 @@ class EventStream {
     })
     this.#response.on('error', () => {})
     this.#response.on('drain', () => {
-      this.#clearStall()
-      this.#pump()
+      this.clearStall()
+      this.pump()
     })
     this.#write(`retry: ${RECONNECT_MS}\n\n`)
     this.#tellGap()
-    this.#unfollow = feed.follow(() => { this.#pump() })
-    this.#pump()
+    this.pump()
   }
 
   beat (): void {
@@ -113,9 +134,9 @@ class EventStream {
     else this.#response.destroy()
   }
 
-  close (): void {
-    this.#unfollow()
-    this.#clearStall()
+  clearStall (): void {
+    if (this.#stall !== null) clearTimeout(this.#stall)
+    this.#stall = null
   }
 
   /** Says so when events that the client has not seen are gone, or when it has seen some that never were here. */
@@ -128,7 +149,8 @@ class EventStream {
     if (isGap) this.#write(`event: gap\ndata: ${JSON.stringify({ after: this.#after, oldest, newest })}\n\n`)
   }
 
-  #pump (): void {
+  /** Writes what is behind the cursor, as far as the connection has room. */
+  pump (): void {
     try {
       while (this.#isOpen && this.#stall === null) {
         const told = this.#page.shift()
@@ -159,10 +181,5 @@ class EventStream {
   #write (text: string): void {
     if (!this.#isOpen || this.#response.write(text) || this.#stall !== null) return
     this.#stall = setTimeout(() => { this.#response.destroy() }, this.#options.stallTimeoutMs)
-  }
-
-  #clearStall (): void {
-    if (this.#stall !== null) clearTimeout(this.#stall)
-    this.#stall = null
   }
 }
