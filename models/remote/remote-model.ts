@@ -162,7 +162,9 @@ export class RemoteModel implements LiveModel {
     }
     this.#planCheck(error.message)
     if (this.#state !== 'loading' || this.#faultsInRow < restartsMax) return
-    this.#settle('failed', `${error.message} (attempt ${this.#faultsInRow} of ${restartsMax}); it is looked for still`)
+    // One attempt is that of a command, which gives up then; a gateway goes on.
+    const attempts = restartsMax === 1 ? '' : ` (attempt ${this.#faultsInRow} of ${restartsMax}); it is looked for still`
+    this.#settle('failed', `${error.message}${attempts}`)
   }
 
   #planCheck (reason: string): void {

@@ -10,7 +10,6 @@ import { HandBody, handOf, type Named } from './hand.js'
 import { RolloutViewSchema, viewRollout } from './rollout-view.js'
 
 const Params = Type.Object({ id: Type.String({ minLength: 1, maxLength: 64 }) })
-/** Followed in a document. */
 const Limit = Type.Object({ limit: Type.Integer({ minimum: 1, maximum: 1_000, default: 100 }) })
 
 const Verdicts = Type.Array(Type.Object({

@@ -140,6 +140,10 @@ describe('--allow-domain', () => {
     const { out } = await gauntlet('--data-dir', dataDir, 'audit', 'list', '--json')
 
     expect(JSON.parse(out)).toMatchObject([{ action: 'version.import', details: { allowedOperatorDomains: ['com.example'] } }])
+    const { registry } = openRegistry()
+    const request = { path: folderOf(custom), name: 'm', version: '1', actor: 'ann', allowedOperatorDomains: ['com.example'] }
+    await registry.publish(request, async () => TABULAR)
+    expect(registry.audit().list()).toMatchObject([{ action: 'version.publish', details: { allowedOperatorDomains: ['com.example'] } }])
   })
 
   it('or GAUNTLET_ALLOW_DOMAINS lets them in with an import and a pull', async () => {
