@@ -69,6 +69,17 @@ export class WebhookStore {
     return this.#database.select().from(webhookTargets).orderBy(webhookTargets.target).all()
   }
 
+  deadLetter (id: number): DeadLetter | null {
+    return this.#database.select().from(webhookDeadLetters).where(eq(webhookDeadLetters.id, id)).get() ?? null
+  }
+
+  /** It was delivered after all. */
+  removeDeadLetter (id: number): void {
+    inTransaction(this.#database, (connection) => {
+      connection.delete(webhookDeadLetters).where(eq(webhookDeadLetters.id, id)).run()
+    })
+  }
+
   /** Newest first; `before` is the number of the last one seen. */
   deadLetters ({ before, limit }: { before?: number, limit: number }): DeadLetter[] {
     return this.#database.select().from(webhookDeadLetters)

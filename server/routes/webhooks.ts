@@ -34,4 +34,10 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<{ readonly webhooks: Webho
   app.get('/', { schema: { response: { 200: Type.Array(State) } } }, async () => webhooks.list())
   app.get('/dead-letters', { schema: { querystring: Page, response: { 200: Type.Array(DeadLetter) } } },
     async ({ query }) => webhooks.deadLetters(query))
+  app.post('/dead-letters/:id/redeliver', {
+    schema: { params: Type.Object({ id: Type.Integer({ minimum: 1 }) }), response: { 204: Type.Null() } }
+  }, async ({ params }, reply) => {
+    await webhooks.redeliver(params.id)
+    return await reply.code(204).send(null)
+  })
 }

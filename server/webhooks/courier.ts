@@ -3,7 +3,7 @@ import type { WebhookPosition, WebhookStore } from '../../registry/webhooks.js'
 import type { EventFeed, Told } from '../events/feed.js'
 import type { Log } from '../log.js'
 import { webhookBody, webhookHeaders, webhookId } from './message.js'
-import { post, retryDelayMs } from './post.js'
+import { post, retryDelayMs, type Posted, type PostOptions } from './post.js'
 import type { WebhookTarget } from './targets.js'
 
 /** Behind a fault of our own database. */
@@ -91,9 +91,7 @@ export class Courier {
     if (event.id > position.position + 1) {
       log('warn', 'events were gone before a webhook could be told of them', { ...name, after: position.position, next: event.id })
     }
-    const body = webhookBody(event, target.format)
-    const headers = webhookHeaders(webhookId(event), now(), body, target.secrets)
-    const posted = await post(target.url, { headers, body, timeoutMs, signal: this.#closing.signal, now })
+    const posted = await tell(target, event, { timeoutMs, signal: this.#closing.signal, now })
     if (posted.isDelivered) {
       store.delivered(target.target, event.id, now())
       return this.#options.onAttempt('delivered')
@@ -116,6 +114,14 @@ export class Courier {
     if (this.#timer !== null) clearTimeout(this.#timer)
     if (!this.#closing.signal.aborted) this.#timer = setTimeout(() => { this.wake() }, ms)
   }
+}
+
+/** One attempt to tell a receiver of an event, signed as of now. Never throws. */
+export async function tell (
+  { url, format, secrets }: WebhookTarget, event: EventRow, options: Omit<PostOptions, 'headers' | 'body'>
+): Promise<Posted> {
+  const body = webhookBody(event, format)
+  return await post(url, { ...options, body, headers: webhookHeaders(webhookId(event), options.now(), body, secrets) })
 }
 
 /** The URL itself may hold a secret. */

@@ -1,7 +1,8 @@
 import type { DeadLetter, WebhookStore } from '../../registry/webhooks.js'
+import { GatewayError } from '../errors.js'
 import type { EventFeed } from '../events/feed.js'
 import type { Log } from '../log.js'
-import { Courier, type CourierLimits } from './courier.js'
+import { Courier, tell, type CourierLimits } from './courier.js'
 import type { WebhookFormat, WebhookTarget } from './targets.js'
 
 export interface WebhooksOptions extends CourierLimits {
@@ -32,6 +33,7 @@ export class Webhooks {
   readonly #couriers: readonly Courier[]
   readonly #attempts = new Map<string, { target: string, outcome: string, count: number }>()
   readonly #unfollow: () => void
+  readonly #closing = new AbortController()
 
   constructor (options: WebhooksOptions) {
     this.#options = options
@@ -56,12 +58,32 @@ export class Webhooks {
     return this.#options.store.deadLetters(page)
   }
 
+  /**
+   * Tries a dead letter once more, whatever was delivered behind it, under the same id; it is gone once it is taken.
+   * @throws GatewayError NOT_FOUND, WEBHOOK_FAILED
+   */
+  async redeliver (id: number): Promise<void> {
+    const { store, targets, timeoutMs, now } = this.#options
+    const letter = store.deadLetter(id)
+    if (letter === null) throw new GatewayError('NOT_FOUND', `there is no dead letter ${id}`)
+    const target = targets.find((known) => known.target === letter.target)
+    if (target === undefined) {
+      const name = `webhook ${letter.target} of ${letter.origin}`
+      throw new GatewayError('WEBHOOK_FAILED', `${name} is not in the settings any more`)
+    }
+    const posted = await tell(target, letter.event, { timeoutMs, signal: this.#closing.signal, now })
+    if (!posted.isDelivered) throw new GatewayError('WEBHOOK_FAILED', `webhook ${letter.target}: ${posted.error}`)
+    store.removeDeadLetter(id)
+    this.#count(target.target, 'delivered')
+  }
+
   /** Attempts since the start, by receiver and how they ended: `delivered`, `failed` or `dead`. */
   attempts (): ReadonlyArray<{ target: string, outcome: string, count: number }> {
     return [...this.#attempts.values()]
   }
 
   async close (): Promise<void> {
+    this.#closing.abort()
     this.#unfollow()
     await Promise.all(this.#couriers.map(async (courier) => { await courier.close() }))
   }

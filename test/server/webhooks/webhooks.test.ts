@@ -1,7 +1,10 @@
 import { createHmac } from 'node:crypto'
+import Fastify from 'fastify'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
 import type { Registry } from '../../../registry/registry.js'
+import { errorHandler } from '../../../server/errors.js'
 import { EventFeed } from '../../../server/events/feed.js'
+import { webhookRoutes } from '../../../server/routes/webhooks.js'
 import { parseWebhookTargets } from '../../../server/webhooks/targets.js'
 import { Webhooks, type WebhooksOptions } from '../../../server/webhooks/webhooks.js'
 import { writeEvents } from '../../support/event-rows.js'
@@ -121,6 +124,29 @@ describe('a webhook', () => {
     expect(gone).toMatchObject({ id: 2, attempts: 1, error: 'answered 410', event: { id: 6 } })
     expect(webhooks.deadLetters({ before: 2, limit: 9 }).map(({ id }) => id)).toEqual([1])
     expect(said.filter(({ message }) => message.includes('dead letter'))).toHaveLength(2)
+  })
+
+  it('has a dead letter once more when somebody says so, and it is gone when it is taken', async () => {
+    const { registry, rollout, receiver, begin } = await told([410, 500])
+    const { webhooks, feed, close } = begin()
+    const app = Fastify()
+    app.setErrorHandler(errorHandler(() => {}))
+    await app.register(webhookRoutes, { prefix: '/api/webhooks', webhooks })
+    const redeliver = async (id: number) => await app.inject({ method: 'POST', url: `/api/webhooks/dead-letters/${id}/redeliver` })
+    move(registry, rollout.id)
+    await eventually('the dead letter', () => webhooks.deadLetters({ limit: 1 }).length === 1)
+
+    expect(await redeliver(1)).toMatchObject({ statusCode: 502 })
+    expect((await app.inject('/api/webhooks/dead-letters')).json()).toMatchObject([{ id: 1, event: { id: 4 } }])
+    expect(await redeliver(1)).toMatchObject({ statusCode: 204, body: '' })
+    expect((await app.inject('/api/webhooks/dead-letters')).json()).toEqual([])
+    expect(await redeliver(1)).toMatchObject({ statusCode: 404 })
+
+    expect(new Set(receiver.received.map(({ id }) => id))).toEqual(new Set([`evt_${rollout.id}_4`]))
+    expect(receiver.received.map(({ headers }) => typeof headers['webhook-signature'])).toEqual(['string', 'string', 'string'])
+    expect((await app.inject('/api/webhooks')).json()).toMatchObject([{ position: feed.newest, waiting: 0 }])
+    expect((await app.inject('/api/webhooks')).body).not.toContain('/hook')
+    await close()
   })
 
   it('keeps the newest dead letters only', async () => {
