@@ -13,6 +13,7 @@ import { Inference } from './inference.js'
 import type { Log } from './log.js'
 import { createMetrics, type Metrics } from './metrics.js'
 import { RolloutController } from './rollouts/controller.js'
+import { GateRuns } from './rollouts/gate/gate-runs.js'
 import { TrafficLog } from './traffic/log.js'
 import { PinKeeper } from './traffic/pin-keeper.js'
 import { Mirror, type MirrorPair } from './traffic/mirror.js'
@@ -58,9 +59,11 @@ export async function startGateway (config: Config, log: Log): Promise<Gateway> 
     notices: () => notices,
     weights: () => weights(fleet)
   })
+  const gates = new GateRuns({ registry, fleet, dataDir: config.dataDir, now })
   const controller = new RolloutController({
     registry,
     fleet,
+    gates,
     traffic,
     pins: keeper,
     now,
@@ -97,6 +100,7 @@ export async function startGateway (config: Config, log: Log): Promise<Gateway> 
     await distribution?.close()
     await app.close()
     await notices.close()
+    gates.close()
     fleet.close()
     await pool.close()
     await traffic.close()

@@ -58,8 +58,8 @@ export class RolloutController {
    * ROLLOUT_OPEN
    */
   start (document: unknown, hand: Hand): RolloutRow {
-    const { spec } = parseRolloutSpec(document)
-    const { registry } = this.#options
+    const { spec, gate } = parseRolloutSpec(document)
+    const { registry, gates } = this.#options
     const challenger = registry.show(spec.model, spec.challenger)
     const champion = registry.alias(spec.model, 'champion')
     if (champion === null) throw new RegistryError('ALIAS_NOT_FOUND', `model ${spec.model} has no champion to compare with`)
@@ -71,6 +71,7 @@ export class RolloutController {
       throw new RegistryError('SIGNATURE_CHANGED',
         `version ${spec.challenger} does not fit the place of ${champion}: ${differences.join('; ')}; allowSignatureChange: true accepts that`)
     }
+    if (gate !== null) gates.check(gate)
     const row = this.#store.create({
       model: spec.model, champion, challenger: spec.challenger, spec, salt: this.#options.newSalt(), ...hand
     })

@@ -1,10 +1,13 @@
 import { isFinal, type RolloutEvent } from '../../registry/rollouts/machine.js'
-import type { RolloutRow } from '../../registry/rollouts/rollout.js'
+import type { ConcludedVerdict, RolloutRow } from '../../registry/rollouts/rollout.js'
 import type { ApplyOptions, RolloutStore } from '../../registry/rollouts/store.js'
 import type { Fleet } from '../fleet.js'
 import type { Log } from '../log.js'
 import type { PinKeeper } from '../traffic/pin-keeper.js'
+import type { Gates } from './gate/gate-runs.js'
+import { judgeGate } from './gate/judge.js'
 import { parseRolloutSpec } from './spec.js'
+import type { GatePlan } from './spec/gate.js'
 import type { Details, Hand, OpenTrial, PauseKind, Retreat } from './trial.js'
 
 export const ENGINE = 'gauntlet'
@@ -16,6 +19,7 @@ export interface EngineOptions {
   }
   readonly fleet: Pick<Fleet, 'load' | 'setTrial' | 'setConversation' | 'sync' | 'force' | 'release'>
   readonly pins: Pick<PinKeeper, 'drop'>
+  readonly gates: Gates
   readonly now: () => number
   readonly log: Log
   /** Called when a rollout has become final, before anything else hears of it. */
@@ -28,6 +32,8 @@ interface Change {
   readonly patch?: ApplyOptions['patch'] & { details?: Details }
   /** Whether the last verdict is why. */
   readonly isJudged?: boolean
+  /** Another verdict that is why. */
+  readonly verdict?: ConcludedVerdict
 }
 
 /** More transitions than any plan has in a row; a guard against a loop that does not end. */
@@ -84,7 +90,22 @@ export class RolloutEngine {
     if (load.state === 'failed') {
       return this.apply(trial, 'fail', { actor: ENGINE, reason: `the challenger cannot be loaded: ${load.message}` })
     }
-    return load.state === 'ready' && this.apply(trial, 'warmed', { actor: ENGINE, reason: 'the challenger is warm' })
+    if (load.state !== 'ready') return false
+    const { gate } = trial.plan
+    if (gate === null) return this.apply(trial, 'warmed', { actor: ENGINE, reason: 'the challenger is warm' })
+    return this.#pass(trial, gate)
+  }
+
+  /** The gate decides whether the challenger is tried at all; false while it is under way. */
+  #pass (trial: OpenTrial, gate: GatePlan): boolean {
+    const { gates, now } = this.#options
+    const evidence = gates.look(trial.row, gate)
+    if (evidence === null) return false
+    const verdict = trial.adopt(judgeGate(gate.spec, evidence), evidence, gate.spec, now())
+    const event = verdict.decision === 'promote' ? 'warmed' : 'fail'
+    this.apply(trial, event, { actor: ENGINE, reason: verdict.reason }, { verdict })
+    gates.forget(trial.row.id)
+    return true
   }
 
   #progress (trial: OpenTrial): boolean {
@@ -205,9 +226,10 @@ export class RolloutEngine {
    * Lets an event happen: row, history, audit and the last verdict in one transaction. An end that a person or a
    * deadline brings keeps its last verdict too, as one that moved nothing.
    */
-  apply (trial: OpenTrial, event: RolloutEvent, hand: Hand, { patch = {}, isJudged = false }: Change = {}): boolean {
+  apply (trial: OpenTrial, event: RolloutEvent, hand: Hand, change: Change = {}): boolean {
+    const { patch = {}, isJudged = false, verdict: given } = change
     const { state, epoch, id } = trial.row
-    const verdict = isJudged || event === 'rollback' ? trial.conclude(this.#options.now(), isJudged) : null
+    const verdict = given ?? (isJudged || event === 'rollback' ? trial.conclude(this.#options.now(), isJudged) : null)
     trial.row = this.#store.apply(id, event, { epoch, ...hand, patch, ...verdict === null ? {} : { verdict } })
     trial.touch()
     const { step, weightBps, state: to } = trial.row
@@ -225,6 +247,7 @@ export class RolloutEngine {
   #end (trial: OpenTrial): void {
     const { id, model, state, reason } = trial.row
     this.#options.onFinal(trial.row)
+    this.#options.gates.forget(id)
     this.#options.fleet.sync()
     this.#options.fleet.setTrial(model, null)
     if (state !== 'promoted') this.#options.pins.drop(model, trial.row.challenger)

@@ -2,6 +2,7 @@ import { type AnalysisSpec, decide, type Evidence } from '../../evaluators/verdi
 import { canonicalJson } from '../../registry/manifest.js'
 import type { RolloutVerdict } from '../../registry/rollouts/rollout.js'
 import { verdictDigest } from '../../registry/rollouts/verdicts.js'
+import { type GateEvidence, isGateSpec, judgeGate } from './gate/judge.js'
 
 /** `unknown`: stored by a release that did not store what was asked of the metrics. */
 export interface Replayed {
@@ -36,6 +37,7 @@ export function replayVerdict (stored: RolloutVerdict, digest: string | null): R
 /** What comes out now; the sentence of the fault when nothing does. */
 function again ({ analysis, evidence }: RolloutVerdict): unknown {
   try {
+    if (isGateSpec(analysis)) return JSON.parse(JSON.stringify(judgeGate(analysis, evidence as GateEvidence)))
     return JSON.parse(JSON.stringify(decide(analysis as AnalysisSpec, evidence as Evidence)))
   } catch (error) {
     return `no verdict: ${(error as Error).message}`

@@ -5,6 +5,7 @@ import { parseDocument } from './faults.js'
 import type { PlanStep } from './plan.js'
 import { compileAgreements, compileAnalysis, type MetricAgreement } from './spec/analysis.js'
 import { durationMs } from './spec/duration.js'
+import { compileGate, gateFaults, type GatePlan } from './spec/gate.js'
 import { metricFaults, mirrorFaults } from './spec/metric-faults.js'
 import { type RolloutSpec, RolloutSpecSchema } from './spec/schema.js'
 import { compileStrategy, promotionOf, strategyFaults } from './spec/strategies.js'
@@ -25,6 +26,8 @@ export interface Plan {
   readonly attributes: readonly Attribute[]
   readonly analysis: AnalysisSpec | null
   readonly agreements: readonly MetricAgreement[]
+  /** What must be passed before anybody is served. */
+  readonly gate: GatePlan | null
   /** No statistical promotion before a weight has been in place this long; 0 is off. */
   readonly minDurationMs: number
   readonly promotion: 'automatic' | 'manual'
@@ -41,7 +44,13 @@ export function parseRolloutSpec (document: unknown): Plan {
     throw new SpecError([{ path: '', message: 'expected an object with model, challenger and strategy' }])
   }
   const spec = parseDocument(RolloutSpecSchema, document)
-  const faults = [...strategyFaults(spec), ...keyFaults(spec), ...attributeFaults(spec), ...metricFaults(spec)]
+  const faults = [
+    ...strategyFaults(spec),
+    ...keyFaults(spec),
+    ...attributeFaults(spec),
+    ...metricFaults(spec),
+    ...gateFaults(spec.gate)
+  ]
   if (faults.length === 0) faults.push(...mirrorFaults(spec, compileStrategy(spec)))
   if (faults.length > 0) throw new SpecError(faults)
   const { analysis, affinity, attributes, progressDeadline } = spec
@@ -53,6 +62,7 @@ export function parseRolloutSpec (document: unknown): Plan {
     attributes: Object.entries(attributes).map(([name, source]) => ({ name, source: parseKeySource(source)! })),
     analysis: analysis === undefined ? null : compileAnalysis(analysis),
     agreements: compileAgreements(analysis),
+    gate: spec.gate === undefined ? null : compileGate(spec.gate),
     minDurationMs: analysis?.minDuration === undefined ? 0 : durationMs(analysis.minDuration),
     promotion: promotionOf(spec),
     progressDeadlineMs: progressDeadline === undefined ? null : durationMs(progressDeadline)

@@ -193,6 +193,14 @@ export class OpenTrial {
     return { at, decision, reason, verdict, evidence, analysis, acted: isActedOn, engine: PACKAGE_VERSION, news }
   }
 
+  /** A verdict drawn from something else than traffic, to be stored with what moves the rollout because of it. */
+  adopt (verdict: Verdict, evidence: unknown, analysis: unknown, at: number): ConcludedVerdict {
+    this.verdict = verdict
+    const { decision, reason } = verdict
+    const news = newsOf(verdict, true)
+    return { at, decision, reason, verdict, evidence, analysis, acted: true, engine: PACKAGE_VERSION, news }
+  }
+
   /** A new weight or a lapsed breach changes what a look says. */
   touch (): void {
     this.#isDirty = true

@@ -13,6 +13,7 @@ import { createArm, swing, type ArmModel } from './draws.js'
 import { DueQueue } from './due-queue.js'
 import type { Scenario } from './scenario.js'
 import { SessionPool, type Session } from './session-pool.js'
+import { simulateGate } from './simulated-gate.js'
 import { Stage } from './stage.js'
 
 /**
@@ -80,6 +81,7 @@ class Simulation {
     this.#now = this.#movedAt = scenario.startAt
     this.#stage = new Stage({
       now: () => this.#now,
+      gate: (gate) => simulateGate(gate, scenario),
       salt: random.uniform().toString(16).slice(2, 18),
       onMove: (row, event) => {
         this.#row = row

@@ -44,6 +44,9 @@ const Arm = Type.Object({
   errors: Type.Optional(moving('the share of requests that fail', { minimum: 0, maximum: 1 })),
   latency: Type.Optional(Latency),
   feedback: Type.Optional(Type.Record(Type.String({ minLength: 1, maxLength: 64 }), Feedback)),
+  golden: Type.Optional(Type.Record(Type.String({ minLength: 1, maxLength: 64 }), Type.Number(), {
+    description: 'per metric of the rollout\'s gate its value over the rows'
+  })),
   agreement: Type.Optional(Share('share of mirrored answers that are the champion\'s'))
 }, { ...strict, description: 'what it leaves out is as the champion\'s' })
 

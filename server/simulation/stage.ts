@@ -3,6 +3,8 @@ import type { RolloutEvent } from '../../registry/rollouts/machine.js'
 import type { RolloutRow } from '../../registry/rollouts/rollout.js'
 import type { TrialSetting } from '../fleet.js'
 import { RolloutController } from '../rollouts/controller.js'
+import type { GateEvidence } from '../rollouts/gate/judge.js'
+import type { GatePlan } from '../rollouts/spec/gate.js'
 import { MemoryRollouts } from './memory-rollouts.js'
 
 const CHAMPION = 'champion'
@@ -24,6 +26,8 @@ export interface StageOptions {
   readonly salt: string
   /** Whether the challenger is warm; it is from the beginning unless told. */
   readonly isWarm?: () => boolean
+  /** What comes out of a gate; it stays under way unless told. */
+  readonly gate?: (gate: GatePlan) => GateEvidence
   readonly onMove?: (row: RolloutRow, event: RolloutEvent) => void
 }
 
@@ -34,7 +38,7 @@ export class Stage {
   /** How routing would see the trial now; null when there is none. */
   setting: TrialSetting | null = null
 
-  constructor ({ now, salt, isWarm = () => true, onMove = () => {} }: StageOptions) {
+  constructor ({ now, salt, isWarm = () => true, gate, onMove = () => {} }: StageOptions) {
     this.rollouts = new MemoryRollouts(now, onMove)
     this.controller = new RolloutController({
       registry: { show: () => ({ serving: SERVING }), alias: () => CHAMPION, rollouts: this.rollouts },
@@ -46,6 +50,7 @@ export class Stage {
         force: () => {},
         release: () => {}
       },
+      gates: { check: () => {}, look: (_row, plan) => gate?.(plan) ?? null, forget: () => {} },
       traffic: { record: () => {}, recordMirrored: () => {}, replay: async () => {} },
       pins: { drop: () => {} },
       now,

@@ -1,10 +1,9 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { GatewayError } from '../errors.js'
 import type { Pin } from '../routing/pins.js'
+import { startThread } from '../thread.js'
 import type { Feedback, FeedbackResult, FromWriter, Mirrored, Prediction, ReplayedPrediction, ToWriter } from './messages.js'
 import { PredictionBuffer } from './packing.js'
 
@@ -61,7 +60,7 @@ export class TrafficLog {
   /** Opens the log in a data folder. @throws Error when its database cannot be opened */
   static async open (options: TrafficLogOptions): Promise<TrafficLog> {
     const acceptedPath = join(options.dataDir, 'traffic.count')
-    const worker = startWorker({ databasePath: join(options.dataDir, 'traffic.db'), acceptedPath })
+    const worker = startThread(new URL('./worker.js', import.meta.url), { databasePath: join(options.dataDir, 'traffic.db'), acceptedPath })
     const opened = await new Promise<FromWriter>((resolve, reject) => {
       worker.once('message', resolve)
       worker.once('error', reject)
@@ -227,13 +226,4 @@ export class TrafficLog {
     for (const reply of this.#replies.values()) reply.reject(error)
     this.#replies.clear()
   }
-}
-
-/** From source the worker's thread first learns to read TypeScript; the build has JavaScript beside this file. */
-function startWorker (workerData: { databasePath: string, acceptedPath: string }): Worker {
-  if (!import.meta.url.endsWith('.ts')) return new Worker(new URL('./worker.js', import.meta.url), { workerData })
-  const tsx = new URL('dist/esm/api/index.mjs', pathToFileURL(createRequire(import.meta.url).resolve('tsx/package.json'))).href
-  const entry = new URL('./worker.ts', import.meta.url).href
-  const bootstrap = `import(${JSON.stringify(tsx)}).then(({ register }) => { register(); return import(${JSON.stringify(entry)}) })`
-  return new Worker(bootstrap, { eval: true, workerData, execArgv: [] })
 }

@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox'
 import { Duration } from './duration.js'
+import { GateSchema } from './gate.js'
 
 const strict = { additionalProperties: false }
 
@@ -119,6 +120,7 @@ export const RolloutSpecSchema = Type.Object({
     default: {}, maxProperties: 32, description: 'what rules may ask about: name to header:NAME, cookie:NAME or body:/pointer'
   }),
   strategy: Strategy,
+  gate: Type.Optional(GateSchema),
   analysis: Type.Optional(Analysis),
   breaker: Type.Object({ ...Breaker.properties }, { ...strict, default: {} }),
   onFailure: literals(['rollback', 'pause'], { default: 'rollback' }),

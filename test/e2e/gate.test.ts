@@ -1,0 +1,84 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Gateway } from '../../server/gateway.js'
+import { fileFolder, gauntlet, jsonLines } from '../support/command.js'
+import { call, publishLookups, rolloutOf, runGateway, startRollout, temporaryDataDir } from '../support/gateway.js'
+import { eventually } from '../support/wait.js'
+
+const folder = temporaryDataDir()
+const files = fileFolder()
+let gateway: Gateway
+let url: string
+
+beforeAll(async () => {
+  await publishLookups(folder.dataDir, { 1: 1, 2: 2, same: 1, broken: 1 }, '1')
+  const rows = Array.from({ length: 9 }, (_, i) => ({ input: i, label: String(i) }))
+  const path = files.write('golden.jsonl', jsonLines(rows))
+  const { code } = await gauntlet('--data-dir', folder.dataDir, 'publish', path, '--kind', 'dataset', '--role', 'golden', '--name', 'known', '--version', '1')
+  expect(code).toBe(0)
+  gateway = await runGateway(folder.dataDir)
+  url = gateway.url
+})
+
+afterAll(async () => {
+  await gateway.close()
+  folder.remove()
+  files.remove()
+})
+
+const spec = (challenger: string, gate: object) => ({
+  model: 'lookup', challenger, gate, strategy: { canary: { steps: [{ setWeight: 50 }, { pause: {} }] } }
+})
+const settled = (id: string) => eventually('the gate has decided', async () => {
+  const view = await rolloutOf(url, id)
+  return view.state !== 'pending' && view.state !== 'warming' ? view : false
+})
+
+describe('a gate of golden rows', () => {
+  it('fails a challenger that answers worse before anybody is served by it, with its scores on record', async () => {
+    const gate = { dataset: 'known:1', metrics: [{ metric: 'accuracy', min: 0.9, margin: { absolute: 0.05 } }, { metric: 'mae', max: 10 }] }
+    const { id } = await startRollout(url, spec('2', gate))
+    const view = await settled(id)
+
+    expect(view).toMatchObject({ state: 'failed', weightBps: 0, verdict: { decision: 'rollback', rule: 1 } })
+    expect(view.reason).toBe("the gate is not passed: accuracy is 0.1111, the champion's is 1: least value 0.1111, limit 0.9, effect -0.8889, limit -0.05")
+    expect(view.verdict.metrics.map(({ name, outcome }) => [name, outcome])).toEqual([['accuracy', 'fail'], ['mae', 'pass']])
+    const [verdict] = (await call(url, `/api/rollouts/${id}/verdicts`)).json as { acted: boolean, evidence: object }[]
+    expect(verdict).toMatchObject({ acted: true, evidence: { gate: { dataset: 'known:1', rows: 9, values: { accuracy: { champion: 1 }, mae: { challenger: 4 } } } } })
+    const audit = await gauntlet('--data-dir', folder.dataDir, '--json', 'audit', 'list', '--subject', id)
+    expect((JSON.parse(audit.out) as { action: string }[]).map(({ action }) => action)).toContain('rollout.verdict')
+    const replayed = await gauntlet('--data-dir', folder.dataDir, 'verdict', 'replay', id)
+    expect([replayed.code, replayed.out]).toEqual([0, expect.stringContaining('1 equal, 0 different')])
+    expect((await call(url, '/metrics')).json as string).not.toMatch(/gauntlet_\w*requests_total\{[^}]*version="2"/)
+  })
+
+  it('lets a challenger on that answers as well, also by metrics of text, and reads no more rows than asked for', async () => {
+    const gate = { dataset: 'known', limit: 5, concurrency: 2, metrics: [{ metric: 'exact_match', margin: { absolute: 0 } }] }
+    const { id } = await startRollout(url, spec('same', gate))
+    const view = await settled(id)
+
+    expect(view.state).toMatch(/progressing|paused/)
+    const verdicts = (await call(url, `/api/rollouts/${id}/verdicts`)).json as { reason: string }[]
+    expect(verdicts.at(-1)!.reason).toBe("the gate of 5 rows of known:1 is passed: exact_match is 1, the champion's is 1")
+    await call(url, `/api/rollouts/${id}/rollback`, {})
+  })
+
+  it('fails a challenger that cannot answer, unless so many rows may fail', async () => {
+    const metrics = [{ metric: 'accuracy', min: 0 }]
+    const strict = await settled((await startRollout(url, spec('broken', { dataset: 'known:1', metrics }))).id)
+
+    expect(strict.state).toBe('failed')
+    expect(strict.reason).toMatch(/^the challenger failed on 8 of 9 rows of known:1, at most 0 may fail: row 2: /)
+    const { id } = await startRollout(url, spec('broken', { dataset: 'known:1', metrics, failuresMax: 8 }))
+    expect((await settled(id)).state).not.toBe('failed')
+    await call(url, `/api/rollouts/${id}/rollback`, {})
+  })
+
+  it('fails when the rows cannot be used, too, and refuses what is no dataset', async () => {
+    const metrics = [{ metric: 'accuracy', min: 0 }]
+    const few = await settled((await startRollout(url, spec('same', { dataset: 'known:1', metrics, minRows: 10 }))).id)
+    const refused = async (dataset: string) => (await call(url, '/api/rollouts', spec('same', { dataset, metrics }))).status
+
+    expect(few).toMatchObject({ state: 'failed', reason: 'the gate has 9 rows of known:1, 10 are needed' })
+    expect([await refused('unknown:1'), await refused('known:2'), await refused('lookup:1')]).toEqual([404, 404, 409])
+  })
+})
