@@ -100,7 +100,7 @@ function buildProgram (signal: AbortSignal): Command {
     signal
   })
   addServeCommand(program, { options, signal, print })
-  addRolloutCommands(program, { api: () => apiClient(options().server, actor(), signal), print, warn, signal })
+  addRolloutCommands(program, { options, api: () => apiClient(options().server, actor(), signal), print, warn, signal })
   addVerdictCommands(program, { options, print, warn })
   addEvaluationCommands(program, { options, signal, print, warn })
   addDoctorCommand(program, { options, print })

@@ -1,10 +1,12 @@
 import type { Command } from 'commander'
 import type { Act, ApiClient, RolloutView } from './api-client.js'
 import { addRolloutPlanCommands, parseDocument, readDocument } from './rollout-plan.js'
+import { addReportCommand } from './rollout-report.js'
 import { addSimulateCommand } from './rollout-simulate.js'
 import { rolloutLine, rolloutText } from './rollout-text.js'
 
 export interface RolloutCommandsContext {
+  readonly options: () => { readonly dataDir: string, readonly json?: true }
   readonly api: () => ApiClient
   readonly print: (json: unknown, text: () => string) => void
   readonly warn: (line: string) => void
@@ -27,6 +29,7 @@ export function addRolloutCommands (program: Command, context: RolloutCommandsCo
   const rollout = program.command('rollout').description('put a challenger on trial, watch it, act on it')
   addRolloutPlanCommands(rollout, context)
   addSimulateCommand(rollout, context)
+  addReportCommand(rollout, context)
   rollout.command('start')
     .description('start a rollout from a document (YAML or JSON)')
     .requiredOption('-f, --file <path>', 'the document; - reads standard input')

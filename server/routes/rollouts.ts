@@ -4,6 +4,8 @@ import type { Registry } from '../../registry/registry.js'
 import { ALIASES_MAX, parseYaml, YamlFault } from '../../registry/yaml.js'
 import { GatewayError } from '../errors.js'
 import { parseJson } from '../oip/request.js'
+import { readReport, renderReport, REPORT_FORMATS } from '../rollouts/report/read.js'
+import { REPORT_POLICY } from '../rollouts/report/html.js'
 import type { RolloutController } from '../rollouts/controller.js'
 import { RolloutSpecSchema } from '../rollouts/spec.js'
 import { HandBody, handOf, type Named } from './hand.js'
@@ -35,6 +37,13 @@ const History = Type.Array(Type.Object({
   reason: Type.String()
 }))
 
+const Report = Type.Object({
+  format: Type.Union(REPORT_FORMATS.map((format) => Type.Literal(format)), { default: 'json' })
+})
+const MEDIA = {
+  md: 'text/markdown; charset=utf-8', html: 'text/html; charset=utf-8', json: 'application/json; charset=utf-8'
+} as const
+
 export interface RolloutRoutesOptions { readonly controller: RolloutController, readonly registry: Registry }
 
 /** Rollouts: start, read, and act on them by hand. */
@@ -65,6 +74,12 @@ export const rolloutRoutes: FastifyPluginAsyncTypebox<RolloutRoutesOptions> = as
   app.get('/:id/history', { schema: { params: Params, response: { 200: History } } }, async ({ params }) => {
     registry.rollouts.get(params.id)
     return registry.rollouts.history(params.id)
+  })
+
+  app.get('/:id/report', { schema: { params: Params, querystring: Report } }, async ({ params, query: { format } }, reply) => {
+    const text = renderReport(readReport(registry, params.id, Date.now()), format)
+    return reply.type(MEDIA[format]).header('content-security-policy', REPORT_POLICY)
+      .header('x-content-type-options', 'nosniff').send(text)
   })
 
   const acts = {

@@ -95,6 +95,13 @@ describe('a canary', () => {
     expect(told.at(-1)).toMatchObject({ type: 'rollout.rollback', body: { to: 'rolled-back', weightBps: 0 } })
 
     expect(await rolloutOf(url, id)).toMatchObject({ state: 'rolled-back', weightBps: 0, verdict: { decision: 'rollback' } })
+    const page = await call(url, `/api/rollouts/${id}/report?format=html`)
+    expect([page.headers.get('content-type'), page.headers.get('content-security-policy')]).toEqual(['text/html; charset=utf-8', expect.stringContaining('default-src \'none\'')])
+    expect(page.json as string).toContain('by rule 1: harm was proven')
+    const report = await call(url, `/api/rollouts/${id}/report`)
+    expect(report.json).toMatchObject({ rollout: id, ending: { cause: 'harm' }, decision: { metrics: [{ name: 'accuracy', outcome: 'fail' }] } })
+    expect((await call(url, `/api/rollouts/${id}/report?format=pdf`)).status).toBe(400)
+    expect((await call(url, '/api/rollouts/none/report')).status).toBe(404)
     expect(await ask(url, 4, 'anybody')).toMatchObject({ value: 4, arm: 'champion', version: expect.stringMatching(/^lookup:1@/) })
   })
 

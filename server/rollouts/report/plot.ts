@@ -1,0 +1,98 @@
+import { Html, html } from './escape.js'
+import type { Series, SeriesPoint, WeightPoint } from './model.js'
+import { effect, lasting } from './words.js'
+
+const WIDTH = 720
+const LEFT = 72
+const RIGHT = 12
+const TOP = 8
+const BOTTOM = 22
+const TICKS = 4
+
+/** What a plot's horizontal axis covers, in ms since the epoch. */
+export interface Span { readonly from: number, readonly until: number }
+
+interface Frame {
+  readonly height: number
+  readonly x: (at: number) => number
+  readonly y: (value: number) => number
+}
+
+/** The challenger's share and the mirrored share over time, as steps, in SVG. Pure. */
+export function plotWeights (weights: readonly WeightPoint[], span: Span): Html {
+  const frame = frameOf(110, span, { min: 0, max: 10_000 })
+  const isMirrored = weights.some(({ mirrorBps }) => mirrorBps > 0)
+  const steps = (of: (point: WeightPoint) => number): string => weights.map((point, i) => {
+    const move = i === 0 ? `M${n(frame.x(point.at))} ${n(frame.y(of(point)))}` : `H${n(frame.x(point.at))}V${n(frame.y(of(point)))}`
+    return i === weights.length - 1 ? `${move}H${n(frame.x(span.until))}` : move
+  }).join('')
+  const shares = [0, 5_000, 10_000].map((value) => level(frame, value, `${value / 100} %`, 'grid'))
+  return html`<figure><figcaption>Share of the sessions on the challenger${isMirrored ? ', dashed: share of the requests that are mirrored' : ''}</figcaption>${
+    drawing(frame, span, 'weight over time', html`${shares}${
+      isMirrored ? html`<path class="mirror" d="${steps(({ mirrorBps }) => mirrorBps)}"/>` : new Html('')
+    }<path class="weight" d="${steps(({ weightBps }) => weightBps)}"/>`)}</figure>`
+}
+
+/**
+ * The effect of a metric with its interval over time, in SVG: zero is the champion's line, and the margin's is that
+ * below which harm begins. What lies beyond the frame is cut off, so that the first wide intervals do not flatten the
+ * rest. `place` tells the plots of a page apart. Pure.
+ */
+export function plotSeries (series: Series, span: Span, place: number): Html {
+  const { points, margin, marginKind, isTwoSided, name } = series
+  const reach = reachOf(points, margin)
+  const frame = frameOf(170, span, { min: -reach, max: reach })
+  const cut = `cut-${place}`
+  const margins = margin === null ? [] : isTwoSided ? [-margin, margin] : [-margin]
+  const clamp = (value: number): number => Math.min(frame.height, Math.max(-frame.height, value))
+  const at = (point: SeriesPoint, value: number | null, open: number): string =>
+    `${n(frame.x(point.at))} ${n(clamp(frame.y(value ?? open)))}`
+  const upper = points.map((point) => at(point, point.upper, 2 * reach))
+  const lower = points.map((point) => at(point, point.lower, -2 * reach)).reverse()
+  const line = points.map((point) => at(point, point.estimate, 0))
+  const last = points.at(-1)!
+  return html`<figure><figcaption>${name}: effect and its interval; above zero the challenger is better</figcaption>${
+    drawing(frame, span, `effect of ${name} over time`, html`<clipPath id="${cut}"><rect x="${LEFT}" y="${TOP}" width="${WIDTH - LEFT - RIGHT}" height="${frame.height - TOP - BOTTOM}"/></clipPath>${
+      level(frame, 0, 'champion', 'zero')}${
+      margins.map((value) => level(frame, value, effect(value, marginKind), 'margin'))}${
+      [reach, -reach].map((value) => level(frame, value, effect(value, marginKind), 'grid'))
+    }<g clip-path="url(#${cut})"><path class="band" d="M${upper.concat(lower).join('L')}Z"/><path class="estimate" d="M${line.join('L')}"/><circle class="last" cx="${n(frame.x(last.at))}" cy="${n(clamp(frame.y(last.estimate ?? 0)))}" r="3"/></g>`)
+  }</figure>`
+}
+
+/** How far from zero a plot reaches: what the last look, the margin, and half of all looks need. */
+function reachOf (points: readonly SeriesPoint[], margin: number | null): number {
+  const sizes = points.map(({ lower, upper, estimate }) =>
+    Math.max(...[lower, upper, estimate].map((x) => Math.abs(x ?? 0))))
+  const median = [...sizes].sort((a, b) => a - b)[Math.floor(sizes.length / 2)] ?? 0
+  const reach = 1.15 * Math.max(sizes.at(-1) ?? 0, median, 1.5 * (margin ?? 0))
+  return reach > 0 && Number.isFinite(reach) ? reach : 1
+}
+
+function frameOf (height: number, { from, until }: Span, { min, max }: { min: number, max: number }): Frame {
+  const duration = Math.max(1, until - from)
+  return {
+    height,
+    x: (at) => LEFT + Math.min(1, Math.max(0, (at - from) / duration)) * (WIDTH - LEFT - RIGHT),
+    y: (value) => TOP + (max - value) / (max - min) * (height - TOP - BOTTOM)
+  }
+}
+
+function drawing (frame: Frame, { from, until }: Span, label: string, content: Html): Html {
+  const ticks = Array.from({ length: TICKS + 1 }, (_, i) => {
+    const at = from + (until - from) * i / TICKS
+    const anchor = i === 0 ? 'start' : i === TICKS ? 'end' : 'middle'
+    return html`<text x="${n(frame.x(at))}" y="${frame.height - 6}" text-anchor="${anchor}">${i === 0 ? '0' : lasting(at - from)}</text>`
+  })
+  return html`<svg viewBox="0 0 ${WIDTH} ${frame.height}" role="img" aria-label="${label}">${content}${ticks}</svg>`
+}
+
+function level (frame: Frame, value: number, label: string, kind: 'grid' | 'zero' | 'margin'): Html {
+  const y = n(frame.y(value))
+  return html`<line class="${kind}" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y}" y2="${y}"/><text class="${kind}" x="${LEFT - 6}" y="${n(frame.y(value) + 4)}" text-anchor="end">${label}</text>`
+}
+
+/** A coordinate: a tenth of a pixel is enough. */
+function n (value: number): string {
+  return String(Number(value.toFixed(1)))
+}
