@@ -11,11 +11,11 @@ import { thin } from '../../../server/rollouts/report/thin.js'
 import { OpenTrial } from '../../../server/rollouts/trial.js'
 import { gauntlet } from '../../support/command.js'
 import { BY, removeTemplate, rolloutIn } from '../../support/registry-rollouts.js'
+import { START_MS as START } from '../../support/registry-fixtures.js'
 
 afterAll(removeTemplate)
 
 const ENGINE = { actor: 'gauntlet', reason: 'as the plan says' }
-const START = 1_764_000_000_000
 const HOSTILE = '</td><script>alert(1)</script>"\'|`*_x_*\n# ![a](javascript:alert(1)) \u202e'
 const errors = { name: 'errors', source: 'errors', role: 'critical', margin: { absolute: 0.02 } }
 const speed = { name: 'slow', source: 'latency', limit: '7ms', role: 'monitor', margin: { relative: 0.1 } }
@@ -27,7 +27,7 @@ interface Told { readonly failing: number, readonly name?: string, readonly reas
 
 /** A real rollout that a real trial has judged on the way: every so many-th answer of the challenger fails. */
 async function judged ({ failing, name = 'errors', reason = 'faster, they say', requests = 2_000 }: Told): Promise<{ registry: Registry, id: string, dataDir: string, trial: OpenTrial, at: number }> {
-  const { registry, dataDir } = await rolloutIn('pending')
+  const { registry, dataDir, tick } = await rolloutIn('pending')
   const { rollouts } = registry
   rollouts.apply('r1', 'rollback', { epoch: 0, ...BY })
   const { id } = rollouts.create({ model: 'm', champion: '1', challenger: '2', spec: specOf({ ...errors, name }, speed), salt: 's', actor: 'ann', reason })
@@ -41,6 +41,7 @@ async function judged ({ failing, name = 'errors', reason = 'faster, they say', 
     const arm = bucket < 5_000 ? 'challenger' : 'champion'
     const failed = arm === 'challenger' && i % failing === 0
     at += 3_000
+    tick(3_000)
     trial.observe({ stage: 1, weightBps: 5_000, arm, failed, bucket, latencyMs: arm === 'challenger' ? 9 : 6 + i % 5 } as Outcome, at)
     if (i % 20 !== 19) continue
     trial.look(at)
@@ -75,7 +76,7 @@ describe('the report of a rollout', () => {
       opened: { actor: 'ann', reason: 'faster, they say' },
       ending: { state: 'rolled-back', cause: 'harm', isJudged: true, isFinal: true },
       decision: { decision: 'rollback', rule: 1, hasDecided: true, breaker: null, metrics: [{ name: 'errors', outcome: 'fail', source: 'errors', estimate: metric!.estimate, upper: metric!.upper, margin: 0.02 }, { isTwoSided: false, marginKind: 'relative' }] },
-      exposure: { requests: metric!.n, mirrored: null, weights: [{ weightBps: 0 }, { weightBps: 5_000, requests: metric!.n }] }
+      exposure: { requests: metric!.n, mirrored: null, weights: [{ weightBps: 0 }, { weightBps: 5_000, durationMs: harmful.at - START, requests: metric!.n }] }
     })
     expect(metric!.upper).toBeLessThan(-0.02)
     expect(report.timeline.entries.map(({ event }) => event)).toEqual(['start', 'warmed', 'advance', 'rollback'])
@@ -95,7 +96,7 @@ describe('the report of a rollout', () => {
     }
     expect(markdown).toMatch(/^\| errors \| critical \| fail \| −0\.\d+ \| \[−0\.\d+, −0\.\d+\] \| 0\.02 \| \d+ \| \d+ \|$/m)
     expect(page.match(/<svg /g)).toHaveLength(3)
-    expect(page).toMatch(/<path class="weight" d="M72 88H[\d.]+V48H[\d.]+V88H708"\/>/)
+    expect(page).toMatch(/<path class="weight" d="M72 88H72V48H708V88H708"\/>/)
     expect(page).toContain('prefers-color-scheme: dark')
     expect(page).not.toMatch(/(src|href)=|url\((?!#cut)|@import|NaN|undefined|Infinity|\[object/)
     expect(JSON.parse(renderReport(report, 'json'))).toEqual(JSON.parse(JSON.stringify(report)))
