@@ -20,11 +20,18 @@ export interface PostOptions {
 
 /** One attempt. Only 2xx counts; redirects are not followed, and what the answer says is not read. Never throws. */
 export async function post (url: string, { headers, body, timeoutMs, signal, now }: PostOptions): Promise<Posted> {
-  const timeout = AbortSignal.timeout(timeoutMs)
+  // Not `AbortSignal.any`: what it makes of a signal that lives long is kept as long, in Node 20.
+  const attempt = new AbortController()
+  const abandon = (): void => { attempt.abort() }
+  signal.addEventListener('abort', abandon, { once: true })
+  let isLate = false
+  const timer = setTimeout(() => {
+    isLate = true
+    abandon()
+  }, timeoutMs)
   try {
-    const response = await fetch(url, {
-      method: 'POST', redirect: 'manual', headers, body, signal: AbortSignal.any([timeout, signal])
-    })
+    if (signal.aborted) abandon()
+    const response = await fetch(url, { method: 'POST', redirect: 'manual', headers, body, signal: attempt.signal })
     await response.body?.cancel()
     if (response.ok) return { isDelivered: true }
     const { status } = response
@@ -32,8 +39,11 @@ export async function post (url: string, { headers, body, timeoutMs, signal, now
     return { isDelivered: false, error: `answered ${status}`, isGone: status === 410, retryAfterMs }
   } catch (error) {
     const { message, cause } = error as Error
-    const told = timeout.aborted ? `no answer within ${timeoutMs} ms` : (cause as Error | undefined)?.message || message
+    const told = isLate ? `no answer within ${timeoutMs} ms` : (cause as Error | undefined)?.message || message
     return { isDelivered: false, error: told, isGone: false, retryAfterMs: 0 }
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', abandon)
   }
 }
 
