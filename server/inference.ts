@@ -139,7 +139,8 @@ export class Inference {
   }
 
   async #defend (
-    call: InferenceCall, trial: Trial<LiveModel>, champion: Target<LiveModel>, { bucket, source, key }: Assignment,
+    call: InferenceCall, trial: Trial<LiveModel>, champion: Target<LiveModel>,
+    { bucket, source, key, isOutside = false }: Assignment,
     deadlineAt: number
   ): Promise<InferenceAnswer> {
     const startedAt = performance.now()
@@ -147,12 +148,12 @@ export class Inference {
       const outputs = await this.#run(champion, 'champion', call, deadlineAt, true)
       this.#keep(call, trial, key, champion.version)
       this.#observe(call, trial, 'champion', bucket, false, startedAt)
-      this.#mirror(call, trial, bucket, startedAt, outputs)
+      if (!isOutside) this.#mirror(call, trial, bucket, startedAt, outputs)
       return { target: champion, arm: 'champion', rolloutId: trial.rolloutId, assignment: source, outputs }
     } catch (error) {
       if (!isInvalid(error)) {
         this.#observe(call, trial, 'champion', bucket, true, startedAt)
-        this.#mirror(call, trial, bucket, startedAt, null)
+        if (!isOutside) this.#mirror(call, trial, bucket, startedAt, null)
       }
       throw error
     }

@@ -20,6 +20,8 @@ export interface CreateRollout extends Actor {
   readonly challenger: string
   readonly spec: unknown
   readonly salt: string
+  /** Called with every open rollout before the new one is stored; throws to refuse it. */
+  readonly admit?: (open: readonly RolloutRow[]) => void
 }
 
 export interface ApplyOptions extends Actor {
@@ -54,9 +56,10 @@ export class RolloutStore {
   /**
    * A pending rollout of the model's champion against another version.
    * @throws RegistryError MODEL_NOT_FOUND, VERSION_NOT_FOUND, ALIAS_CONFLICT when `champion` is not the champion,
-   * ROLLOUT_CONFLICT when both are the same version, ROLLOUT_OPEN when the model has a rollout that is not final
+   * ROLLOUT_CONFLICT when both are the same version, ROLLOUT_OPEN when the model has a rollout that is not final,
+   * and what `admit` throws
    */
-  create ({ model, champion, challenger, spec, salt, actor, reason }: CreateRollout): RolloutRow {
+  create ({ model, champion, challenger, spec, salt, admit, actor, reason }: CreateRollout): RolloutRow {
     const { database, aliases, audit, events, now, newId } = this.#options
     return inTransaction(database, (connection) => {
       const at = now()
@@ -75,6 +78,7 @@ export class RolloutStore {
       if (open !== undefined) {
         throw new RegistryError('ROLLOUT_OPEN', `model ${quote(model)} has the open rollout ${open.id}; end it first`)
       }
+      admit?.(openOf(connection))
       const id = newId()
       connection.insert(rollouts).values(beginning({ id, model, champion, challenger, spec, salt, reason }, at)).run()
       audit.append({
@@ -100,8 +104,7 @@ export class RolloutStore {
 
   /** Those that are not final, newest first. */
   open (): RolloutRow[] {
-    return this.#options.database.select().from(rollouts).where(isNull(rollouts.endedAt))
-      .orderBy(desc(rollouts.sequence)).all().map(withoutSequence)
+    return openOf(this.#options.database)
   }
 
   /** The model's newest rollout, or null. */
@@ -226,6 +229,11 @@ function requireRollout (connection: Connection, id: string): RolloutRow {
   const row = connection.select().from(rollouts).where(eq(rollouts.id, id)).get()
   if (row === undefined) throw new RegistryError('ROLLOUT_NOT_FOUND', `there is no rollout ${quote(id)}`)
   return withoutSequence(row)
+}
+
+function openOf (connection: Connection): RolloutRow[] {
+  return connection.select().from(rollouts).where(isNull(rollouts.endedAt))
+    .orderBy(desc(rollouts.sequence)).all().map(withoutSequence)
 }
 
 function latestOf (connection: Connection, model: string): RolloutRow | null {

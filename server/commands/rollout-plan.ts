@@ -86,7 +86,9 @@ function planText (plan: Plan, steps: readonly PlannedStep[]): string {
   const [head, ...lines] = formatTable([['STEP', 'WEIGHT', 'MIRROR', 'DAYS', 'DOES'], ...rows]).split('\n')
   const gates = steps.map(({ gate }) => gate.map((forecast) => `        ${gateOf(forecast)}`))
   const total = steps.every(({ days }) => days !== null) ? steps.reduce((sum, { days }) => sum + days!, 0) : null
+  const { layer } = plan.spec
   return [
+    ...layer === undefined ? [] : [`layer ${layer.name}, ${layer.from} to ${layer.to} %: the weights are shares of these sessions, the champion has the rest`],
     head,
     ...lines.flatMap((line, index) => [line, ...gates[index]!]),
     `then ${plan.promotion === 'automatic' ? 'promotes by itself' : 'waits for a person to promote'}` +

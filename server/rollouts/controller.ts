@@ -10,6 +10,7 @@ import type { FeedbackResult } from '../traffic/messages.js'
 import type { MirrorPair } from '../traffic/mirror.js'
 import type { TrafficLog } from '../traffic/log.js'
 import { ENGINE, type EngineOptions, RolloutEngine } from './engine.js'
+import { refuseShared } from './layers.js'
 import { parseRolloutSpec } from './spec.js'
 import { type Hand, NO_VERDICT, OpenTrial } from './trial.js'
 
@@ -55,7 +56,7 @@ export class RolloutController {
   /**
    * Validates a rollout document whole and opens the rollout.
    * @throws SpecError; RegistryError MODEL_NOT_FOUND, VERSION_NOT_FOUND, ALIAS_NOT_FOUND, SIGNATURE_CHANGED,
-   * ROLLOUT_OPEN
+   * ROLLOUT_OPEN, LAYER_TAKEN
    */
   start (document: unknown, hand: Hand): RolloutRow {
     const { spec, gate } = parseRolloutSpec(document)
@@ -73,7 +74,13 @@ export class RolloutController {
     }
     if (gate !== null) gates.check(gate)
     const row = this.#store.create({
-      model: spec.model, champion, challenger: spec.challenger, spec, salt: this.#options.newSalt(), ...hand
+      model: spec.model,
+      champion,
+      challenger: spec.challenger,
+      spec,
+      salt: this.#options.newSalt(),
+      ...hand,
+      admit: (open) => { refuseShared(spec, open) }
     })
     const trial = new OpenTrial(row)
     this.#trials.set(row.id, trial)

@@ -77,7 +77,8 @@ function forecastMetric (
     units == null ? null : Math.ceil(Math.max(units, least))
   const [median, atPower] = [atLeast(figures['median']), atLeast(figures['atPower'])]
   const served = isPaired ? setting.mirrorBps / 10_000 : 1
-  const days = perDay === undefined || atPower === null ? null : atPower / (perDay * served)
+  const sliced = plan.layer === null ? 1 : (plan.layer.toBps - plan.layer.fromBps) / 10_000
+  const days = perDay === undefined || atPower === null ? null : atPower / (perDay * served * sliced)
   return { name, role, median, atPower, days, note: noteOf(assumption, isPaired) }
 }
 

@@ -1,5 +1,6 @@
 import type { AnalysisSpec } from '../../evaluators/verdict.js'
 import { type KeySource, parseKeySource } from '../routing/affinity-key.js'
+import type { Layer } from '../routing/layer.js'
 import { type Attribute, attributeNameFault, conditionFault } from '../routing/targeting.js'
 import { parseDocument } from './faults.js'
 import type { PlanStep } from './plan.js'
@@ -24,6 +25,8 @@ export interface Plan {
   /** How long a session keeps its version; null when it is not pinned. */
   readonly pinTtlMs: number | null
   readonly attributes: readonly Attribute[]
+  /** The slice of the sessions that is on trial; null for all. */
+  readonly layer: Layer | null
   readonly analysis: AnalysisSpec | null
   readonly agreements: readonly MetricAgreement[]
   /** What must be passed before anybody is served. */
@@ -47,19 +50,21 @@ export function parseRolloutSpec (document: unknown): Plan {
   const faults = [
     ...strategyFaults(spec),
     ...keyFaults(spec),
+    ...layerFaults(spec),
     ...attributeFaults(spec),
     ...metricFaults(spec),
     ...gateFaults(spec.gate)
   ]
   if (faults.length === 0) faults.push(...mirrorFaults(spec, compileStrategy(spec)))
   if (faults.length > 0) throw new SpecError(faults)
-  const { analysis, affinity, attributes, progressDeadline } = spec
+  const { analysis, affinity, attributes, layer, progressDeadline } = spec
   return {
     spec,
     steps: compileStrategy(spec),
     keys: affinity.keys.map((key) => parseKeySource(key)!),
     pinTtlMs: affinity.mode === 'hash' ? null : durationMs(affinity.ttl),
     attributes: Object.entries(attributes).map(([name, source]) => ({ name, source: parseKeySource(source)! })),
+    layer: layer === undefined ? null : { name: layer.name, fromBps: bps(layer.from), toBps: bps(layer.to) },
     analysis: analysis === undefined ? null : compileAnalysis(analysis),
     agreements: compileAgreements(analysis),
     gate: spec.gate === undefined ? null : compileGate(spec.gate),
@@ -73,6 +78,16 @@ function keyFaults (spec: RolloutSpec): Fault[] {
   return spec.affinity.keys.flatMap((key, index) => parseKeySource(key) !== null
     ? []
     : [{ path: `affinity.keys[${index}]`, message: SOURCE_EXPECTED }])
+}
+
+/** A slice holds at least one of the 10,000 buckets. */
+function layerFaults ({ layer }: RolloutSpec): Fault[] {
+  if (layer === undefined || bps(layer.from) < bps(layer.to)) return []
+  return [{ path: 'layer.to', message: `must be above layer.from, ${layer.from}, by at least 0.01` }]
+}
+
+function bps (percent: number): number {
+  return Math.round(percent * 100)
 }
 
 /** Attributes have names and sources, and every condition fits them. */

@@ -99,9 +99,10 @@ export class OpenTrial {
   setting (): TrialSetting {
     const { id, model, challenger, salt, weightBps, stage } = this.row
     const { aim, setting: { mirrorBps } } = this.#inForce()
-    const { keys, pinTtlMs } = this.plan
+    const { keys, layer, pinTtlMs } = this.plan
     const { isRouting } = this
-    return { rolloutId: id, model, challenger, salt, weightBps, stage, keys, aim, mirrorBps, pinTtlMs, isRouting }
+    const routed = { weightBps, stage, keys, layer, aim, mirrorBps, pinTtlMs, isRouting }
+    return { rolloutId: id, model, challenger, salt, ...routed }
   }
 
   /** Counts a request; the sentence of the breach when it trips the breaker. */

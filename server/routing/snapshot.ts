@@ -1,4 +1,5 @@
 import type { KeySource } from './affinity-key.js'
+import type { Layer } from './layer.js'
 import type { Aim } from './targeting.js'
 
 /** One live version that can answer: `label` is `name:version@digest12`. */
@@ -14,6 +15,8 @@ export interface Trial<Live> {
   readonly salt: string
   readonly weightBps: number
   readonly keys: readonly KeySource[]
+  /** The slice of the sessions that is on trial; null for all. */
+  readonly layer: Layer | null
   /** What rules make of a request before the weight is asked; null without rules. */
   readonly aim: Aim | null
   /** Share of the requests that the challenger computes too, unseen, in basis points. */

@@ -157,7 +157,7 @@ class Simulation {
       return
     }
     const pinned = setting.pinTtlMs === null ? undefined : () => session.pin
-    const { arm, bucket } = assign(setting, session.carrier, pinned)
+    const { arm, bucket, isOutside = false } = assign(setting, session.carrier, pinned)
     const { failed, latencyMs } = this.#arms[arm].answer(this.#elapsedMs)
     const { rolloutId, stage, weightBps } = setting
     const requestId = `r${this.#counts.requests}`
@@ -165,7 +165,7 @@ class Simulation {
     else if (failed) this.#counts.failedRequests++
     if (!failed) session.pin ??= arm
     this.#stage.controller.observe({ requestId, rolloutId, stage, weightBps, arm, bucket, failed, latencyMs })
-    if (arm === 'champion') this.#mirror(setting, requestId, bucket, { failed, latencyMs })
+    if (arm === 'champion' && !isOutside) this.#mirror(setting, requestId, bucket, { failed, latencyMs })
     if (failed) return
     const prediction = { requestId, rolloutId, at: this.#now, stage, weightBps, arm, bucket, failed, latencyMs }
     for (const { key, value, delayMs } of this.#arms[arm].tell(this.#elapsedMs, session.lean)) {

@@ -97,6 +97,12 @@ const Analysis = Type.Object({
   metrics: Type.Array(Metric, { minItems: 1, maxItems: 50 })
 }, strict)
 
+const Layer = Type.Object({
+  name: Type.String({ minLength: 1, maxLength: 128 }),
+  from: Percent('where its slice of the sessions begins', { default: 0 }),
+  to: Percent('where its slice of the sessions ends', { exclusiveMinimum: 0 })
+}, { ...strict, description: 'rollouts of one layer never share a session' })
+
 const Breaker = Type.Object({
   maxErrorRate: Type.Number({ minimum: 0, maximum: 1, default: 0.5 }),
   minRequests: Type.Integer({ minimum: 1, maximum: 1_000_000, default: 20 }),
@@ -119,6 +125,7 @@ export const RolloutSpecSchema = Type.Object({
   attributes: Type.Record(Type.String(), Type.String({ maxLength: 256 }), {
     default: {}, maxProperties: 32, description: 'what rules may ask about: name to header:NAME, cookie:NAME or body:/pointer'
   }),
+  layer: Type.Optional(Layer),
   strategy: Strategy,
   gate: Type.Optional(GateSchema),
   analysis: Type.Optional(Analysis),

@@ -49,7 +49,7 @@ describe('compileTargeting', () => {
 })
 
 describe('assign under rules', () => {
-  const trial = { salt: 'salt', weightBps: 5_000, keys, aim: compileTargeting(rules, attributes) }
+  const trial = { salt: 'salt', weightBps: 5_000, keys, layer: null, aim: compileTargeting(rules, attributes) }
 
   it('keeps what a rule decides outside the analysis', () => {
     expect(assign(trial, asked('DE', 'pro', 's'))).toEqual({ arm: 'challenger', source: 'target', bucket: null, key: null })
