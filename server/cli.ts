@@ -14,6 +14,7 @@ import type { EvaluationContext } from './commands/evaluation-context.js'
 import { GateRefused } from './commands/gate-refused.js'
 import { addJudgeCommand } from './commands/judge.js'
 import { addPowerCommand } from './commands/power.js'
+import { addProbeCommand } from './commands/probe.js'
 import { addRolloutCommands } from './commands/rollout.js'
 import { addScoreCommand } from './commands/score.js'
 import { addVerdictCommands } from './commands/verdict.js'
@@ -101,6 +102,7 @@ function buildProgram (signal: AbortSignal): Command {
   })
   addServeCommand(program, { options, signal, print })
   addRolloutCommands(program, { options, api: () => apiClient(options().server, actor(), signal), print, warn, signal })
+  addProbeCommand(program, { options, signal, print })
   addVerdictCommands(program, { options, print, warn })
   addEvaluationCommands(program, { options, signal, print, warn })
   addDoctorCommand(program, { options, print })

@@ -82,3 +82,50 @@ describe('a gate of golden rows', () => {
     expect([await refused('unknown:1'), await refused('known:2'), await refused('lookup:1')]).toEqual([404, 404, 409])
   })
 })
+
+describe('gauntlet probe', () => {
+  const probe = (rows: object[], ...args: string[]) =>
+    gauntlet('--server', url, '--json', 'probe', files.write('probes.jsonl', jsonLines(rows)), ...args)
+
+  it('passes when every answer is as expected', async () => {
+    const { code, out } = await probe([
+      { model: 'lookup', input: 5, expect: 5 },
+      { name: 'two', model: 'lookup', version: '1', input: [2, 3], expect: { value: [2.001, 3] }, tolerance: 0.01 },
+      { model: 'lookup', input: { index: 1 }, maxLatencyMs: 60_000 }
+    ], '--concurrency', '2', '--header', 'x-session-id: probe')
+
+    expect(code).toBe(0)
+    expect(JSON.parse(out)).toMatchObject({ probes: 3, failed: 0, results: [{ row: 1, name: 'row 1' }, { name: 'two', arm: 'none' }, { arm: 'champion' }] })
+  })
+
+  it('ends with exit code 6 when one is not, or is not answered at all', async () => {
+    const { code, out, talk } = await probe([
+      { model: 'lookup', input: 5, expect: 6 },
+      { model: 'lookup', input: 5, expect: { other: 6 } },
+      { model: 'lookup', input: 'five', expect: 6 },
+      { model: 'lookup', input: 5, maxLatencyMs: 1e-6 },
+      { model: 'missing', input: 5, expect: 5 },
+      { model: 'lookup', input: 5, expect: 5 }
+    ])
+    const { results } = JSON.parse(out) as { results: { passed: boolean, reason: string }[] }
+
+    expect([code, talk]).toEqual([6, 'gauntlet: 5 of 6 probes failed\n'])
+    expect(results.map(({ passed }) => passed)).toEqual([false, false, false, false, false, true])
+    expect(results[0]!.reason).toBe('output "value", element 0: expected 6, got 5')
+    expect(results[4]!.reason).toMatch(/^answered 404: /)
+    const path = files.write('probes.jsonl', jsonLines([{ model: 'lookup', input: 5, expect: 5 }]))
+    expect((await gauntlet('--server', 'http://127.0.0.1:1', 'probe', path)).code).toBe(6)
+  })
+
+  it.each([
+    ['without an input', { model: 'lookup', expect: 1 }, 'field "input" is missing'],
+    ['without a model', { input: 1, expect: 1 }, 'field "model" is missing'],
+    ['that expects nothing', { model: 'lookup', input: 1 }, 'expected at least one of expect, maxLatencyMs'],
+    ['with a field that is not known', { model: 'lookup', input: 1, expects: 1 }, 'expects']
+  ])('refuses a row %s by its line', async (_title, row, message) => {
+    const { code, talk } = await probe([{ model: 'lookup', input: 5, expect: 5 }, row])
+
+    expect([code, talk]).toEqual([4, expect.stringContaining('line 2: ')])
+    expect(talk).toContain(message)
+  })
+})
