@@ -10,7 +10,9 @@ import { requireVersion } from '../versions.js'
 import type { RolloutEvent } from './machine.js'
 import type { ConcludedVerdict, RolloutHistoryEntry, RolloutPatch, RolloutRow, RolloutVerdict } from './rollout.js'
 import { after, beginning } from './transition.js'
-import { countVerdicts, eachVerdict, insertVerdict, listVerdicts, verdictDigest } from './verdicts.js'
+import {
+  countVerdicts, eachVerdict, findVerdict, insertVerdict, listVerdicts, verdictDigest, verdictNumbers, verdictSaid
+} from './verdicts.js'
 
 const VERDICTS_DEFAULT = 100
 
@@ -184,6 +186,21 @@ export class RolloutStore {
   eachVerdict (id: string): Generator<RolloutVerdict> {
     requireRollout(this.#options.database, id)
     return eachVerdict(this.#options.database, id)
+  }
+
+  /** Which verdicts are there, oldest first. */
+  verdictNumbers (id: string): { number: number, acted: boolean }[] {
+    return verdictNumbers(this.#options.database, id)
+  }
+
+  /** What a verdict said and when, read without its evidence; null when it is not there. */
+  verdictSaid (id: string, number: number): Pick<RolloutVerdict, 'at' | 'verdict'> | null {
+    return verdictSaid(this.#options.database, id, number)
+  }
+
+  /** A verdict with its evidence; null when it is not there. */
+  verdict (id: string, number: number): RolloutVerdict | null {
+    return findVerdict(this.#options.database, id, number)
   }
 
   /** How many verdicts were ever saved, and how many are still there. */

@@ -50,6 +50,27 @@ export function * eachVerdict (database: Database, rolloutId: string): Generator
   }
 }
 
+/** The number of each, and whether the rollout moved because of it, oldest first; from an index alone. */
+export function verdictNumbers (connection: Connection, rolloutId: string): { number: number, acted: boolean }[] {
+  return connection.select({ number: rolloutVerdicts.number, acted: rolloutVerdicts.acted }).from(rolloutVerdicts)
+    .where(eq(rolloutVerdicts.rolloutId, rolloutId)).all().sort((a, b) => a.number - b.number)
+}
+
+/** What one said and when, without what it was drawn from, which is large; null when it is not there. */
+export function verdictSaid (
+  connection: Connection, rolloutId: string, number: number
+): Pick<RolloutVerdict, 'at' | 'verdict'> | null {
+  return connection.select({ at: rolloutVerdicts.at, verdict: rolloutVerdicts.verdict }).from(rolloutVerdicts)
+    .where(and(eq(rolloutVerdicts.rolloutId, rolloutId), eq(rolloutVerdicts.number, number))).get() ?? null
+}
+
+/** One of them whole; null when it is not there. */
+export function findVerdict (connection: Connection, rolloutId: string, number: number): RolloutVerdict | null {
+  const row = connection.select().from(rolloutVerdicts)
+    .where(and(eq(rolloutVerdicts.rolloutId, rolloutId), eq(rolloutVerdicts.number, number))).get()
+  return row === undefined ? null : withoutKeys(row)
+}
+
 /** How many were ever saved, and how many of them are still there. */
 export function countVerdicts (connection: Connection, rolloutId: string): { saved: number, kept: number } {
   const row = connection.select({ saved: max(rolloutVerdicts.number), kept: count() }).from(rolloutVerdicts)

@@ -7,18 +7,19 @@ import type { RolloutReport, Series, SeriesPoint, WeightPoint } from './model.js
 import { decisionOf, metricsOf } from './stored-verdict.js'
 import { thin } from './thin.js'
 
-/** Most verdicts, and most transitions and changes of weight, that a report shows; see {@link thin}. */
-export interface ReportLimits { readonly pointsMax: number, readonly transitionsMax: number }
-
-export const REPORT_LIMITS: ReportLimits = { pointsMax: 500, transitionsMax: 500 }
+/** Most transitions, and most changes of weight, that a report shows; see {@link thin}. */
+const TRANSITIONS_MAX = 500
 
 /** All that a report is made of. `now` counts for a rollout that is open. Times are in ms since the epoch. */
 export interface ReportSource {
   readonly row: RolloutRow
   /** Oldest first. */
   readonly history: readonly RolloutHistoryEntry[]
-  /** Oldest first; read once. */
-  readonly verdicts: Iterable<RolloutVerdict>
+  /** What verdicts said, oldest first: those that are to be shown. */
+  readonly said: ReadonlyArray<Pick<RolloutVerdict, 'at' | 'verdict'>>
+  /** The last verdict, and the last one that moved the rollout, with their evidence. */
+  readonly last: RolloutVerdict | null
+  readonly lastActed: RolloutVerdict | null
   readonly counts: { readonly saved: number, readonly kept: number }
   /** Who opened it and why; null when the audit trail does not say. */
   readonly opened: { readonly actor: string, readonly reason: string } | null
@@ -28,16 +29,14 @@ export interface ReportSource {
   readonly now: number
 }
 
-/** Tells a rollout from what is stored of it. Pure. Memory: a point per verdict, one's evidence at a time. */
-export function buildReport (source: ReportSource, limits: ReportLimits = REPORT_LIMITS): RolloutReport {
-  const { row, history, opened, digests, counts } = source
+/** Tells a rollout from what is stored of it. Pure. */
+export function buildReport (source: ReportSource, transitionsMax = TRANSITIONS_MAX): RolloutReport {
+  const { row, history, opened, digests, counts, said, last, lastActed } = source
   const until = row.endedAt ?? Math.max(source.now, row.updatedAt)
-  const { points, last, lastActed } = readVerdicts(source.verdicts)
   const ending = endingOf(row, history, lastActed, until)
   const deciding = ending.isJudged ? lastActed : last
   const decision = deciding === null ? null : decisionOf(deciding, ending.isJudged)
-  const shown = thin(points, limits.pointsMax, ({ acted }) => acted)
-  const entries = thin(history, limits.transitionsMax, () => false)
+  const entries = thin(history, transitionsMax, () => false)
   const told = {
     rollout: row.id,
     model: row.model,
@@ -48,51 +47,27 @@ export function buildReport (source: ReportSource, limits: ReportLimits = REPORT
     ending,
     decision,
     timeline: { entries, omitted: history.length - entries.length },
-    weights: thin(weightsOf(source), limits.transitionsMax, () => false),
-    series: seriesOf(shown, last),
+    weights: thin(weightsOf(source), transitionsMax, () => false),
+    series: seriesOf(said, last),
     exposure: exposureOf({ row, history, until, last, mirrorBps: source.mirrorBps }),
-    verdicts: { ...counts, shown: shown.length },
+    verdicts: { ...counts, shown: said.length },
     spec: row.spec,
     until
   }
   return { ...told, advice: adviceOf(told) }
 }
 
-interface Point {
-  readonly at: number
-  readonly acted: boolean
-  readonly metrics: ReadonlyMap<string, Omit<SeriesPoint, 'at'>>
-}
-
-interface Read {
-  readonly points: readonly Point[]
-  readonly last: RolloutVerdict | null
-  readonly lastActed: RolloutVerdict | null
-}
-
-function readVerdicts (verdicts: Iterable<RolloutVerdict>): Read {
-  const points: Point[] = []
-  let last: RolloutVerdict | null = null
-  let lastActed: RolloutVerdict | null = null
-  for (const stored of verdicts) {
-    const { at, acted } = stored
-    const metrics = new Map<string, Omit<SeriesPoint, 'at'>>()
-    for (const { name, estimate, lower, upper } of metricsOf(stored)) metrics.set(name, { estimate, lower, upper })
-    points.push({ at, acted, metrics })
-    last = stored
-    if (stored.acted) lastActed = stored
+function seriesOf (said: ReportSource['said'], last: RolloutVerdict | null): Series[] {
+  const points = new Map<string, SeriesPoint[]>()
+  for (const { at, verdict } of said) {
+    for (const { name, estimate, lower, upper } of metricsOf({ verdict, analysis: null })) {
+      if (estimate === null) continue
+      if (!points.has(name)) points.set(name, [])
+      points.get(name)!.push({ at, estimate, lower, upper })
+    }
   }
-  return { points, last, lastActed }
-}
-
-function seriesOf (points: readonly Point[], last: RolloutVerdict | null): Series[] {
-  return (last === null ? [] : metricsOf(last)).map(({ name, role, margin, marginKind, isTwoSided }) => {
-    const seen = points.flatMap(({ at, metrics }) => {
-      const numbers = metrics.get(name)
-      return numbers === undefined || numbers.estimate === null ? [] : [{ at, ...numbers }]
-    })
-    return { name, role, margin, marginKind, isTwoSided, points: seen }
-  })
+  return (last === null ? [] : metricsOf(last)).map(({ name, role, margin, marginKind, isTwoSided }) =>
+    ({ name, role, margin, marginKind, isTwoSided, points: points.get(name) ?? [] }))
 }
 
 /** Where the weight or the mirrored share changed, from the beginning on. */

@@ -6,11 +6,12 @@ import { parseRolloutSpec } from '../spec.js'
 import { buildReport } from './build.js'
 import { reportAsHtml } from './html.js'
 import { reportAsMarkdown } from './markdown.js'
+import { thin } from './thin.js'
 import type { RolloutReport } from './model.js'
 
 /** What a report is read from. */
 export interface ReportRegistry {
-  readonly rollouts: Pick<RolloutStore, 'get' | 'history' | 'eachVerdict' | 'countVerdicts'>
+  readonly rollouts: Pick<RolloutStore, 'get' | 'history' | 'verdictNumbers' | 'verdictSaid' | 'verdict' | 'countVerdicts'>
   readonly audit: () => Pick<AuditStore, 'list'>
   readonly show: (model: string, version: string) => { readonly digest: string }
 }
@@ -20,15 +21,29 @@ export type ReportFormat = typeof REPORT_FORMATS[number]
 
 const AUDIT_ENTRIES_MAX = 100_000
 
-/** Tells a rollout from the registry alone. @throws RegistryError ROLLOUT_NOT_FOUND */
-export function readReport (registry: ReportRegistry, id: string, now: number): RolloutReport {
-  const row = registry.rollouts.get(id)
+/** Verdicts that a report shows: the first, the last, those that moved the rollout, and of the others every so many-th. */
+const VERDICTS_SHOWN = 500
+
+/**
+ * Tells a rollout from the registry alone. Evidence is large, so only that of two verdicts is read.
+ * @throws RegistryError ROLLOUT_NOT_FOUND
+ */
+export function readReport (
+  registry: ReportRegistry, id: string, now: number, verdictsShown = VERDICTS_SHOWN
+): RolloutReport {
+  const { rollouts } = registry
+  const row = rollouts.get(id)
+  const numbers = rollouts.verdictNumbers(id)
+  const verdictOf = (one: { number: number } | undefined) => one === undefined ? null : rollouts.verdict(id, one.number)
+  const shown = thin(numbers, verdictsShown, ({ acted }) => acted)
   const entries = registry.audit().list({ subject: id, limit: AUDIT_ENTRIES_MAX })
   return buildReport({
     row,
-    history: registry.rollouts.history(id),
-    verdicts: registry.rollouts.eachVerdict(id),
-    counts: registry.rollouts.countVerdicts(id),
+    history: rollouts.history(id),
+    said: shown.map(({ number }) => rollouts.verdictSaid(id, number)).filter((said) => said !== null),
+    last: verdictOf(numbers.at(-1)),
+    lastActed: verdictOf(numbers.findLast(({ acted }) => acted)),
+    counts: rollouts.countVerdicts(id),
     opened: entries.findLast(({ action }) => action === 'rollout.create') ?? null,
     digests: {
       champion: digestOf(registry, row.model, row.champion),

@@ -49,7 +49,7 @@ export function evidenceOf ({ evidence }: RolloutVerdict): Partial<Evidence> {
 }
 
 /** The metrics of a stored verdict, in the order of the spec. Pure. */
-export function metricsOf ({ verdict, analysis }: RolloutVerdict): ReportedMetric[] {
+export function metricsOf ({ verdict, analysis }: Pick<RolloutVerdict, 'verdict' | 'analysis'>): ReportedMetric[] {
   const { metrics = [] } = (verdict ?? {}) as { metrics?: readonly StoredMetric[] }
   const asked = new Map(((analysis as AnalysisSpec | null)?.metrics ?? []).map((metric) => [metric.name, metric]))
   return metrics.map(({ name, role, outcome, estimate, lower, upper, margin, marginKind, n, reason, eta }) => ({

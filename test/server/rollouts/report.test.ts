@@ -163,17 +163,17 @@ describe('the report of a rollout', () => {
     const trial = new OpenTrial({ ...row, state: 'progressing' })
     trial.breach = 'circuit breaker: 20 of 20 requests failed'
     const breach = { ...trial.conclude(START + 9, true)!, number: 1 }
-    const told = (more: Partial<ReportSource>) => buildReport({ ...source, row, history: [], verdicts: [], ...more })
+    const told = (more: Partial<ReportSource>) => buildReport({ ...source, row, history: [], said: [], last: null, lastActed: more.last ?? null, ...more })
     const gone = { ...row, state: 'rolled-back' as const, endedAt: START + 9 }
 
-    expect(told({ row: gone, history: [move('rollback', 'rolled-back')], verdicts: [breach] })).toMatchObject({
+    expect(told({ row: gone, history: [move('rollback', 'rolled-back')], last: breach })).toMatchObject({
       ending: { cause: 'breaker' }, decision: { breaker: trial.breach }, advice: [expect.stringMatching(/^Find out why version 2 failed/), expect.anything(), expect.anything()]
     })
     expect(told({ row: gone, history: [move('rollback', 'rolled-back')] })).toMatchObject({ ending: { cause: 'deadline' }, decision: null })
     const paused = { ...row, state: 'paused' as const, details: { pause: 'verdict' } }
     for (const [rule, advice] of [[2, /cannot be trusted/], [3, /trade-off/], [5, /budget/]] as const) {
       const verdict = { ...breach, decision: 'pause', verdict: { ...breach.verdict as object, rule } }
-      const report = told({ row: paused, history: [move('pause', 'paused')], verdicts: [verdict] })
+      const report = told({ row: paused, history: [move('pause', 'paused')], last: verdict })
       expect(report).toMatchObject({ ending: { cause: 'verdict', isFinal: false }, decision: { rule, hasDecided: true } })
       expect(report.advice.join(' ')).toMatch(advice)
     }
@@ -184,18 +184,20 @@ describe('the report of a rollout', () => {
   it('shows so many verdicts and transitions and no more: the first, the last, and those that moved the rollout', async () => {
     const { registry, id, at } = await judged({ failing: Infinity, requests: 400 })
     const { saved } = registry.rollouts.countVerdicts(id)
-    const verdicts = [...registry.rollouts.eachVerdict(id)].map((verdict, i) => ({ ...verdict, acted: i === 7 }))
+    const numbers = registry.rollouts.verdictNumbers(id)
     const row = registry.rollouts.get(id)
     const history = Array.from({ length: 1_000 }, () => registry.rollouts.history(id)[2]!)
 
-    const report = buildReport({
-      row, history, verdicts, counts: { saved, kept: saved }, opened: null, digests: { champion: null, challenger: null }, mirrorBps: () => 0, now: at
-    }, { pointsMax: 8, transitionsMax: 30 })
+    const { verdicts, series } = readReport(registry, id, at, 8)
+    const { timeline } = buildReport({
+      row, history, said: [], last: null, lastActed: null, counts: { saved, kept: saved }, opened: null, digests: { champion: null, challenger: null }, mirrorBps: () => 0, now: at
+    }, 30)
 
-    expect(verdicts.length).toBeGreaterThan(15)
-    expect(report.verdicts).toEqual({ saved, kept: saved, shown: 8 })
-    expect(report.timeline).toMatchObject({ omitted: 970, entries: { length: 30 } })
-    expect(thin([...verdicts.keys()], 8, (i) => i === 7)).toEqual(expect.arrayContaining([0, 7, verdicts.length - 1]))
+    expect(numbers.map(({ number }) => number)).toEqual(Array.from({ length: saved }, (_, i) => i + 1))
+    expect(saved).toBeGreaterThan(15)
+    expect([verdicts, series[0]!.points.at(-1)!.at]).toEqual([{ saved, kept: saved, shown: 8 }, at])
+    expect(timeline).toMatchObject({ omitted: 970, entries: { length: 30 } })
+    expect(thin([...Array(100).keys()], 8, (i) => i === 7)).toEqual(expect.arrayContaining([0, 7, 99]))
     expect(thin([...Array(100).keys()], 3, () => true)).toEqual([0, 50, 99])
   })
 })
