@@ -21,7 +21,7 @@ export type ReportFormat = typeof REPORT_FORMATS[number]
 
 const AUDIT_ENTRIES_MAX = 100_000
 
-/** Verdicts that a report shows: the first, the last, those that moved the rollout, and of the others every so many-th. */
+/** Verdicts that a report shows: the first, the last, those that moved the rollout, and some of the others, evenly. */
 const VERDICTS_SHOWN = 500
 
 /**
