@@ -12,6 +12,7 @@ import { Fleet } from './fleet.js'
 import { Inference } from './inference.js'
 import type { Log } from './log.js'
 import { createMetrics, type Metrics } from './metrics.js'
+import { ProbeRuns } from './probes/probe-runs.js'
 import { RolloutController } from './rollouts/controller.js'
 import { GateRuns } from './rollouts/gate/gate-runs.js'
 import { TrafficLog } from './traffic/log.js'
@@ -64,6 +65,7 @@ export async function startGateway (config: Config, log: Log): Promise<Gateway> 
     registry,
     fleet,
     gates,
+    probes: new ProbeRuns({ registry, fleet, now }),
     traffic,
     pins: keeper,
     now,

@@ -59,8 +59,8 @@ export class RolloutController {
    * ROLLOUT_OPEN, LAYER_TAKEN
    */
   start (document: unknown, hand: Hand): RolloutRow {
-    const { spec, gate } = parseRolloutSpec(document)
-    const { registry, gates } = this.#options
+    const { spec, gate, probes } = parseRolloutSpec(document)
+    const { registry, gates, probes: runs } = this.#options
     const challenger = registry.show(spec.model, spec.challenger)
     const champion = registry.alias(spec.model, 'champion')
     if (champion === null) throw new RegistryError('ALIAS_NOT_FOUND', `model ${spec.model} has no champion to compare with`)
@@ -73,6 +73,7 @@ export class RolloutController {
         `version ${spec.challenger} does not fit the place of ${champion}: ${differences.join('; ')}; allowSignatureChange: true accepts that`)
     }
     if (gate !== null) gates.check(gate)
+    if (probes !== null) runs.check(probes)
     const row = this.#store.create({
       model: spec.model,
       champion,
@@ -191,7 +192,12 @@ export class RolloutController {
 
   /** One look at every open rollout. */
   look (): void {
-    for (const trial of [...this.#trials.values()]) this.#guard(trial, () => { this.#engine.lookAt(trial) })
+    for (const trial of [...this.#trials.values()]) {
+      this.#guard(trial, () => {
+        this.#probe(trial)
+        this.#engine.lookAt(trial)
+      })
+    }
   }
 
   get #store () {
@@ -204,6 +210,17 @@ export class RolloutController {
     const { state } = this.#store.get(id)
     next(state, event)
     throw new RegistryError('ROLLOUT_CONFLICT', `rollout ${id} is not driven by this gateway`)
+  }
+
+  /** Probes go on while the challenger is in use; too many that failed are a breach. */
+  #probe (trial: OpenTrial): void {
+    const { row, plan: { probes } } = trial
+    if (probes === null || !trial.isRouting) return
+    const breach = this.#options.probes.look(row, probes)
+    if (breach === null) return
+    trial.breach ??= breach
+    trial.touch()
+    this.#breach(trial, breach)
   }
 
   /** Within the request that breached: routing retreats now, and the disk is written to after the replies at hand. */

@@ -3,6 +3,7 @@ import type { ConcludedVerdict, RolloutRow } from '../../registry/rollouts/rollo
 import type { ApplyOptions, RolloutStore } from '../../registry/rollouts/store.js'
 import type { Fleet } from '../fleet.js'
 import type { Log } from '../log.js'
+import type { Probes } from '../probes/probe-runs.js'
 import type { PinKeeper } from '../traffic/pin-keeper.js'
 import type { Gates } from './gate/gate-runs.js'
 import { judgeGate } from './gate/judge.js'
@@ -20,6 +21,7 @@ export interface EngineOptions {
   readonly fleet: Pick<Fleet, 'load' | 'setTrial' | 'setConversation' | 'sync' | 'force' | 'release'>
   readonly pins: Pick<PinKeeper, 'drop'>
   readonly gates: Gates
+  readonly probes: Probes
   readonly now: () => number
   readonly log: Log
   /** Called when a rollout has become final, before anything else hears of it. */
@@ -248,6 +250,7 @@ export class RolloutEngine {
     const { id, model, state, reason } = trial.row
     this.#options.onFinal(trial.row)
     this.#options.gates.forget(id)
+    this.#options.probes.forget(id)
     this.#options.fleet.sync()
     this.#options.fleet.setTrial(model, null)
     if (state !== 'promoted') this.#options.pins.drop(model, trial.row.challenger)

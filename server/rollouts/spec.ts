@@ -8,6 +8,7 @@ import { compileAgreements, compileAnalysis, type MetricAgreement } from './spec
 import { durationMs } from './spec/duration.js'
 import { compileGate, gateFaults, type GatePlan } from './spec/gate.js'
 import { metricFaults, mirrorFaults } from './spec/metric-faults.js'
+import { compileProbes, type ProbesPlan, probesFaults } from './spec/probes.js'
 import { type RolloutSpec, RolloutSpecSchema } from './spec/schema.js'
 import { compileStrategy, promotionOf, strategyFaults } from './spec/strategies.js'
 import { type Fault, SpecError } from './spec-error.js'
@@ -31,6 +32,7 @@ export interface Plan {
   readonly agreements: readonly MetricAgreement[]
   /** What must be passed before anybody is served. */
   readonly gate: GatePlan | null
+  readonly probes: ProbesPlan | null
   /** No statistical promotion before a weight has been in place this long; 0 is off. */
   readonly minDurationMs: number
   readonly promotion: 'automatic' | 'manual'
@@ -53,7 +55,8 @@ export function parseRolloutSpec (document: unknown): Plan {
     ...layerFaults(spec),
     ...attributeFaults(spec),
     ...metricFaults(spec),
-    ...gateFaults(spec.gate)
+    ...gateFaults(spec.gate),
+    ...probesFaults(spec.probes)
   ]
   if (faults.length === 0) faults.push(...mirrorFaults(spec, compileStrategy(spec)))
   if (faults.length > 0) throw new SpecError(faults)
@@ -67,6 +70,7 @@ export function parseRolloutSpec (document: unknown): Plan {
     layer: layer === undefined ? null : { name: layer.name, fromBps: bps(layer.from), toBps: bps(layer.to) },
     analysis: analysis === undefined ? null : compileAnalysis(analysis),
     agreements: compileAgreements(analysis),
+    probes: spec.probes === undefined ? null : compileProbes(spec.probes),
     gate: spec.gate === undefined ? null : compileGate(spec.gate),
     minDurationMs: analysis?.minDuration === undefined ? 0 : durationMs(analysis.minDuration),
     promotion: promotionOf(spec),

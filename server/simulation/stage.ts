@@ -51,6 +51,7 @@ export class Stage {
         release: () => {}
       },
       gates: { check: () => {}, look: (_row, plan) => gate?.(plan) ?? null, forget: () => {} },
+      probes: { check: () => {}, look: () => null, forget: () => {} },
       traffic: { record: () => {}, recordMirrored: () => {}, replay: async () => {} },
       pins: { drop: () => {} },
       now,

@@ -83,6 +83,37 @@ describe('a gate of golden rows', () => {
   })
 })
 
+describe('probes of a rollout', () => {
+  it('trip the breaker when too many rounds in a row are not answered as expected', async () => {
+    const probes = { dataset: 'known:1', interval: '50ms', failureLimit: 2 }
+    const { id } = await startRollout(url, { ...spec('2', {}), gate: undefined, probes })
+    const view = await eventually('it is rolled back', async () => {
+      const now = await rolloutOf(url, id)
+      return now.state === 'rolled-back' ? now : false
+    })
+
+    expect(view).toMatchObject({ weightBps: 0, verdict: { decision: 'rollback', rule: 1 } })
+    expect(view.reason).toBe('probes: 2 rounds in a row failed, the last for row 2: expected "1", got "2"')
+    const [verdict] = (await call(url, `/api/rollouts/${id}/verdicts`)).json as { acted: boolean, evidence: { breaker: string } }[]
+    expect(verdict).toMatchObject({ acted: true, evidence: { breaker: view.reason } })
+    const replayed = await gauntlet('--data-dir', folder.dataDir, 'verdict', 'replay', id)
+    expect([replayed.code, replayed.out]).toEqual([0, expect.stringContaining('0 different')])
+  })
+
+  it('leave a challenger alone that answers as expected, and refuse what is no dataset', async () => {
+    const probes = { dataset: 'known:1', interval: '50ms', failureLimit: 1 }
+    const { id } = await startRollout(url, { ...spec('same', {}), gate: undefined, probes, strategy: { canary: { steps: [{ setWeight: 50 }, { pause: { duration: '500ms' } }] } } })
+    const view = await eventually('it has ended', async () => {
+      const now = await rolloutOf(url, id)
+      return now.endedAt === null ? false : now
+    })
+
+    expect(view.state).toBe('promoted')
+    expect((await call(url, '/api/rollouts', { ...spec('2', {}), gate: undefined, probes: { dataset: 'lookup:1' } })).status).toBe(409)
+    await call(url, `/api/rollouts/${id}/rollback`, {})
+  })
+})
+
 describe('gauntlet probe', () => {
   const probe = (rows: object[], ...args: string[]) =>
     gauntlet('--server', url, '--json', 'probe', files.write('probes.jsonl', jsonLines(rows)), ...args)

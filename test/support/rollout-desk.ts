@@ -18,6 +18,7 @@ export function openDesk (registry: Registry, now: () => number): { controller: 
     traffic: { record: () => {}, recordMirrored: () => {}, replay: async () => {} },
     pins: { drop: () => {} },
     gates: { check: () => {}, look: () => null, forget: () => {} },
+    probes: { check: () => {}, look: () => null, forget: () => {} },
     now,
     newSalt: () => 'salt',
     log: () => {},

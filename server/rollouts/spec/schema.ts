@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox'
 import { Duration } from './duration.js'
 import { GateSchema } from './gate.js'
+import { ProbesSchema } from './probes.js'
 
 const strict = { additionalProperties: false }
 
@@ -128,6 +129,7 @@ export const RolloutSpecSchema = Type.Object({
   layer: Type.Optional(Layer),
   strategy: Strategy,
   gate: Type.Optional(GateSchema),
+  probes: Type.Optional(ProbesSchema),
   analysis: Type.Optional(Analysis),
   breaker: Type.Object({ ...Breaker.properties }, { ...strict, default: {} }),
   onFailure: literals(['rollback', 'pause'], { default: 'rollback' }),

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { type GateEvidence, type GateLimits, type GateValue, judgeGate } from '../../../../server/rollouts/gate/judge.js'
 import { answerOf, expectedOf, tensorsOf } from '../../../../server/rollouts/gate/row-tensors.js'
 import { scoreAnswers } from '../../../../server/rollouts/gate/answer-metrics.js'
+import { ProbeWatch } from '../../../../server/probes/watch.js'
 import { parseRolloutSpec } from '../../../../server/rollouts/spec.js'
 import { SpecError } from '../../../../server/rollouts/spec-error.js'
 import { simulateRollout } from '../../../../server/simulation/run.js'
@@ -66,6 +67,17 @@ describe('rows of a gate', () => {
     expect(scoreAnswers('balanced_accuracy', ['a', 'b', 'b', 'b'], ['a', 'b', 'b', 'a'])).toBeCloseTo(5 / 6, 12)
     expect(scoreAnswers('rmse', ['1', '2'], ['1', '4'])).toBeCloseTo(Math.SQRT2, 12)
     expect(scoreAnswers('mae', ['1', '2'], ['1', 'x'])).toBeNull()
+  })
+})
+
+describe('ProbeWatch', () => {
+  it('tells of so many failed rounds in a row, once, and begins anew', () => {
+    const watch = new ProbeWatch(2)
+
+    expect(['a', null, 'b', 'c', 'd', 'e'].map((reason) => watch.count(reason))).toEqual([
+      null, null, null, 'probes: 2 rounds in a row failed, the last for c', null, 'probes: 2 rounds in a row failed, the last for e'
+    ])
+    expect(new ProbeWatch(1).count('a')).toBe('probes: 1 round failed, the last for a')
   })
 })
 
