@@ -31,6 +31,7 @@ export interface Dependencies {
   readonly metrics: Metrics
   readonly version: string
   readonly bodyMaxBytes: number
+  readonly isCookieSecure: boolean
   readonly log: Log
 }
 
@@ -51,7 +52,7 @@ export async function buildApp (deps: Dependencies): Promise<FastifyInstance> {
     openapi: { info: { title: 'Gauntlet', version, description: 'Champion-challenger model-serving gateway' } }
   })
   await app.register(healthRoutes, { fleet, metrics })
-  await app.register(oipRoutes, { prefix: '/v2', inference, fleet, version, ...descriptions(registry) })
+  await app.register(oipRoutes, { prefix: '/v2', inference, fleet, version, isCookieSecure: deps.isCookieSecure, ...descriptions(registry) })
   await app.register(feedbackRoutes, { traffic, controller, metrics })
   await app.register(modelRoutes, { prefix: '/api/models', registry, fleet, prove: MODEL_RUNS.prove })
   await app.register(rolloutRoutes, { prefix: '/api/rollouts', registry, controller })

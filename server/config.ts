@@ -81,6 +81,9 @@ export const ConfigSchema = Type.Object({
   pinsMax: Type.Integer({
     minimum: 0, maximum: 100_000_000, default: 1_000_000, description: 'sessions pinned to a version at once; beyond it new ones are hashed alone'
   }),
+  sessionCookieSecure: Type.Union([Type.Literal('on'), Type.Literal('off')], {
+    default: 'on', description: 'whether issued session cookies are sent back over TLS only: on, or off where clients use plain HTTP'
+  }),
   mirrorInFlightMax: Type.Integer({
     minimum: 0, maximum: 100_000, default: 64, description: 'mirrored requests under way at once; what comes beyond is dropped'
   }),

@@ -74,22 +74,22 @@ export async function startGateway (config: Config, log: Log): Promise<Gateway> 
     onEnd: ({ model, state }) => { metrics.rollouts.inc({ model, state }) }
   })
   const mirror = createMirror(config, (pair) => { controller.observeMirrored(pair) })
-  const inference = new Inference({
-    mirror,
-    pins: keeper.pins,
-    snapshot: () => fleet.snapshot(),
-    now,
-    requestTimeoutMs: config.requestTimeoutMs,
-    failoverAfterMs: config.failoverAfterMs,
-    metrics,
-    observe: (outcome) => { controller.observe(outcome) },
-    mustExist: (model, version) => { registry.show(model, version) },
-    championOf: (model) => registry.aliasesOf(model).find(({ alias }) => alias === CHAMPION)?.version ?? null
-  })
+  const inference = createInference(config, { registry, fleet, controller, mirror, metrics, pins: keeper.pins })
   const notices = openNotices(config, { registry, targets, now, log })
   const { bodyMaxBytes } = config
+  const isCookieSecure = config.sessionCookieSecure === 'on'
   const app = await buildApp({
-    registry, fleet, inference, controller, traffic, notices, metrics, version: PACKAGE_VERSION, bodyMaxBytes, log
+    registry,
+    fleet,
+    inference,
+    controller,
+    traffic,
+    notices,
+    metrics,
+    version: PACKAGE_VERSION,
+    bodyMaxBytes,
+    isCookieSecure,
+    log
   })
   fleet.sync()
   await controller.restore()
@@ -132,6 +132,32 @@ function createPool (config: Config, log: Log): ModelPool {
     remote: remoteOptions(config, process.env),
     now: Date.now,
     log
+  })
+}
+
+interface Inferring {
+  readonly registry: Registry
+  readonly fleet: Fleet
+  readonly controller: RolloutController
+  readonly mirror: Mirror
+  readonly metrics: Metrics
+  readonly pins: PinKeeper['pins']
+}
+
+function createInference (
+  { requestTimeoutMs, failoverAfterMs }: Config, { registry, fleet, controller, mirror, metrics, pins }: Inferring
+): Inference {
+  return new Inference({
+    mirror,
+    pins,
+    snapshot: () => fleet.snapshot(),
+    now: Date.now,
+    requestTimeoutMs,
+    failoverAfterMs,
+    metrics,
+    observe: (outcome) => { controller.observe(outcome) },
+    mustExist: (model, version) => { registry.show(model, version) },
+    championOf: (model) => registry.aliasesOf(model).find(({ alias }) => alias === CHAMPION)?.version ?? null
   })
 }
 

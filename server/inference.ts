@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { ModelsError } from '../models/errors.js'
 import type { LiveModel } from '../models/pool.js'
 import type { Tensor } from '../models/tensor.js'
@@ -7,6 +8,7 @@ import type { Metrics } from './metrics.js'
 import { affinityKey, type KeyCarrier } from './routing/affinity-key.js'
 import { type Arm, assign, type Assignment } from './routing/assign.js'
 import type { Pins } from './routing/pins.js'
+import { cookieFor, SESSION_ID_BYTES, type SessionCookie } from './routing/session-cookie.js'
 import type { Conversation, ModelRoute, RoutingSnapshot, Target, Trial } from './routing/snapshot.js'
 import type { Prediction } from './traffic/messages.js'
 import type { Mirror } from './traffic/mirror.js'
@@ -27,6 +29,8 @@ export interface InferenceAnswer {
   readonly rolloutId: string | null
   readonly assignment: 'target' | 'pin' | 'hash' | 'failover' | 'none'
   readonly outputs: readonly Tensor[]
+  /** What the reply sets, so that the session has a key, or keeps it. */
+  readonly cookie?: SessionCookie | null
 }
 
 /** How one routed request of a trial ended; `failed` tells of the arm it was assigned to. */
@@ -71,10 +75,11 @@ export class Inference {
       const outputs = await this.#run(champion, 'champion', call, deadlineAt, true)
       return { target: champion, arm: 'champion', rolloutId: null, assignment: 'none', outputs }
     }
-    const assignment = assign(trial, call.carrier, this.#pinned(call.model, trial, champion))
-    return assignment.arm === 'challenger'
+    const assignment = assign(trial, call.carrier, { pinned: this.#pinned(call.model, trial, champion), newId })
+    const answer = await (assignment.arm === 'challenger'
       ? this.#challenge(call, trial, champion, assignment, deadlineAt)
-      : this.#defend(call, trial, champion, assignment, deadlineAt)
+      : this.#defend(call, trial, champion, assignment, deadlineAt))
+    return assignment.cookie === null ? answer : { ...answer, cookie: assignment.cookie }
   }
 
   /** Which arm a session of this trial is pinned to. */
@@ -101,7 +106,7 @@ export class Inference {
    * else, and for those it fails: the champion answers them.
    */
   async #converse (
-    call: InferenceCall, { keys, ttlMs, previous }: Conversation<LiveModel>, champion: Target<LiveModel>,
+    call: InferenceCall, { keys, issue, ttlMs, previous }: Conversation<LiveModel>, champion: Target<LiveModel>,
     deadlineAt: number
   ): Promise<InferenceAnswer | null> {
     const key = affinityKey(keys, call.carrier)
@@ -111,7 +116,7 @@ export class Inference {
     try {
       const outputs = await this.#run(previous, 'none', call, deadlineAt, true)
       this.#options.pins.keep(call.model, key, { version: pin.version, rolloutId: pin.rolloutId, ttlMs })
-      return { target: previous, arm: 'none', rolloutId: null, assignment: 'pin', outputs }
+      return { target: previous, arm: 'none', rolloutId: null, assignment: 'pin', outputs, cookie: cookieFor(issue, key, call.carrier, newId) }
     } catch (error) {
       if (isInvalid(error)) throw error
       return null
@@ -217,6 +222,10 @@ export class Inference {
     const latencyMs = performance.now() - startedAt
     this.#options.observe({ requestId, rolloutId, stage, weightBps, arm, bucket, failed, latencyMs })
   }
+}
+
+function newId (): string {
+  return randomBytes(SESSION_ID_BYTES).toString('base64url')
 }
 
 /** @throws ModelsError INVALID_INPUT when the inputs or wanted outputs do not fit the version's signature */

@@ -20,7 +20,7 @@ export interface InferBody {
 export function parseInferBody (body: Buffer): InferBody {
   const text = body.toString('utf8')
   const parsed = parseJson(text)
-  const document = parsed as { id?: unknown, inputs?: unknown, outputs?: unknown }
+  const document = parsed as { id?: unknown, inputs?: unknown, outputs?: unknown, parameters?: unknown }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     throw new GatewayError('BAD_REQUEST', 'body: expected a JSON object with inputs')
   }
@@ -32,8 +32,17 @@ export function parseInferBody (body: Buffer): InferBody {
     id: document.id,
     inputs: raw.map((tensor, index) => decodeTensor(tensor, `inputs[${index}]`)),
     outputs: outputNames(document.outputs),
-    document
+    document: withExactSequence(document, text)
   }
+}
+
+/** A sequence id may have 64 bits: one that was rounded would be that of other sequences as well. */
+function withExactSequence (document: { readonly parameters?: unknown }, text: string): unknown {
+  const parameters = document.parameters as { sequence_id?: unknown } | null | undefined
+  const rounded = parameters?.sequence_id
+  if (typeof rounded !== 'number' || Number.isSafeInteger(rounded)) return document
+  const exact = (parseWithBigInts(text) as { parameters: { sequence_id: unknown } }).parameters.sequence_id
+  return { ...document, parameters: { ...parameters, sequence_id: exact } }
 }
 
 /** Parses JSON text. @throws GatewayError BAD_REQUEST */

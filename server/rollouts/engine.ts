@@ -265,7 +265,7 @@ export class RolloutEngine {
     const isKept = row !== undefined && row.state === 'promoted' && row.reverted === null
     const plan = isKept ? parseRolloutSpec(row.spec) : null
     const conversation = plan?.spec.affinity.mode === 'conversation' && plan.pinTtlMs !== null
-      ? { keys: plan.keys, ttlMs: plan.pinTtlMs }
+      ? { keys: plan.keys, issue: plan.issue, ttlMs: plan.pinTtlMs }
       : null
     this.#options.fleet.setConversation(model, conversation)
   }

@@ -1,6 +1,7 @@
 import type { AnalysisSpec } from '../../evaluators/verdict.js'
-import { type KeySource, parseKeySource } from '../routing/affinity-key.js'
+import { type KeySource, parseKeySource, parseValueSource } from '../routing/affinity-key.js'
 import type { Layer } from '../routing/layer.js'
+import type { IssuedCookie } from '../routing/session-cookie.js'
 import { type Attribute, attributeNameFault, conditionFault } from '../routing/targeting.js'
 import { parseDocument } from './faults.js'
 import type { PlanStep } from './plan.js'
@@ -17,12 +18,15 @@ export { durationMs } from './spec/duration.js'
 export { type RolloutSpec, RolloutSpecSchema } from './spec/schema.js'
 
 const SOURCE_EXPECTED = 'expected header:NAME, cookie:NAME or body:/json/pointer'
+const KEY_EXPECTED = 'expected header:NAME, cookie:NAME, body:/json/pointer, apiKey, apiKey:HEADER or sequenceId'
 
 /** What the engine needs of a spec, parsed. */
 export interface Plan {
   readonly spec: RolloutSpec
   readonly steps: readonly PlanStep[]
   readonly keys: readonly KeySource[]
+  /** The cookie that sessions without a key are given; null for none. */
+  readonly issue: IssuedCookie | null
   /** How long a session keeps its version; null when it is not pinned. */
   readonly pinTtlMs: number | null
   readonly attributes: readonly Attribute[]
@@ -65,8 +69,9 @@ export function parseRolloutSpec (document: unknown): Plan {
     spec,
     steps: compileStrategy(spec),
     keys: affinity.keys.map((key) => parseKeySource(key)!),
+    issue: issuedCookie(affinity),
     pinTtlMs: affinity.mode === 'hash' ? null : durationMs(affinity.ttl),
-    attributes: Object.entries(attributes).map(([name, source]) => ({ name, source: parseKeySource(source)! })),
+    attributes: Object.entries(attributes).map(([name, source]) => ({ name, source: parseValueSource(source)! })),
     layer: layer === undefined ? null : { name: layer.name, fromBps: bps(layer.from), toBps: bps(layer.to) },
     analysis: analysis === undefined ? null : compileAnalysis(analysis),
     agreements: compileAgreements(analysis),
@@ -79,9 +84,16 @@ export function parseRolloutSpec (document: unknown): Plan {
 }
 
 function keyFaults (spec: RolloutSpec): Fault[] {
-  return spec.affinity.keys.flatMap((key, index) => parseKeySource(key) !== null
+  const { keys, issue } = spec.affinity
+  const faults: Fault[] = keys.flatMap((key, index) => parseKeySource(key) !== null
     ? []
-    : [{ path: `affinity.keys[${index}]`, message: SOURCE_EXPECTED }])
+    : [{ path: `affinity.keys[${index}]`, message: KEY_EXPECTED }])
+  if (issue === undefined || keys.includes(`cookie:${issue}`)) return faults
+  return [...faults, { path: 'affinity.issue', message: `expected the NAME of a cookie:NAME of affinity.keys, which has no cookie:${issue}` }]
+}
+
+function issuedCookie ({ issue, ttl }: RolloutSpec['affinity']): IssuedCookie | null {
+  return issue === undefined ? null : { name: issue, maxAgeSeconds: Math.max(1, Math.ceil(durationMs(ttl) / 1_000)) }
 }
 
 /** A slice holds at least one of the 10,000 buckets. */
@@ -98,7 +110,7 @@ function bps (percent: number): number {
 function attributeFaults ({ attributes, strategy }: RolloutSpec): Fault[] {
   const faults: Fault[] = []
   for (const [name, source] of Object.entries(attributes)) {
-    const message = attributeNameFault(name) ?? (parseKeySource(source) === null ? SOURCE_EXPECTED : null)
+    const message = attributeNameFault(name) ?? (parseValueSource(source) === null ? SOURCE_EXPECTED : null)
     if (message !== null) faults.push({ path: `attributes.${name}`, message })
   }
   if (faults.length > 0) return faults

@@ -99,9 +99,9 @@ export class OpenTrial {
   setting (): TrialSetting {
     const { id, model, challenger, salt, weightBps, stage } = this.row
     const { aim, setting: { mirrorBps } } = this.#inForce()
-    const { keys, layer, pinTtlMs } = this.plan
+    const { keys, issue, layer, pinTtlMs } = this.plan
     const { isRouting } = this
-    const routed = { weightBps, stage, keys, layer, aim, mirrorBps, pinTtlMs, isRouting }
+    const routed = { weightBps, stage, keys, issue, layer, aim, mirrorBps, pinTtlMs, isRouting }
     return { rolloutId: id, model, challenger, salt, ...routed }
   }
 

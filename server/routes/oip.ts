@@ -5,6 +5,7 @@ import { GatewayError } from '../errors.js'
 import type { Fleet } from '../fleet.js'
 import type { Inference, InferenceAnswer } from '../inference.js'
 import { type InferBody, parseInferBody } from '../oip/request.js'
+import { setCookie } from '../routing/session-cookie.js'
 
 interface Described { readonly versions: readonly string[], readonly serving: Serving | null }
 
@@ -12,6 +13,8 @@ export interface OipRoutesOptions {
   readonly inference: Inference
   readonly fleet: Fleet
   readonly version: string
+  /** Whether cookies are sent back over TLS only. */
+  readonly isCookieSecure: boolean
   /**
    * What the registry says of a model: its versions and, of one of them (null: the champion), what it serves.
    * Throws for unknown ones.
@@ -93,7 +96,7 @@ function modelReady ({ describe, fleet }: OipRoutesOptions, { model, version }: 
 }
 
 async function infer (
-  { inference }: OipRoutesOptions,
+  { inference, isCookieSecure }: OipRoutesOptions,
   request: ModelRequest,
   reply: FastifyReply
 ): Promise<FastifyReply> {
@@ -107,6 +110,7 @@ async function infer (
     inputs: body.inputs,
     outputs: body.outputs
   })
+  if (answer.cookie != null) reply.header('set-cookie', setCookie(answer.cookie, isCookieSecure))
   return reply.headers(answerHeaders(answer, request.id)).send(encodeAnswer(model, answer, body, request.id))
 }
 

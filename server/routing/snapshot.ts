@@ -1,5 +1,6 @@
 import type { KeySource } from './affinity-key.js'
 import type { Layer } from './layer.js'
+import type { IssuedCookie } from './session-cookie.js'
 import type { Aim } from './targeting.js'
 
 /** One live version that can answer: `label` is `name:version@digest12`. */
@@ -17,6 +18,8 @@ export interface Trial<Live> {
   readonly keys: readonly KeySource[]
   /** The slice of the sessions that is on trial; null for all. */
   readonly layer: Layer | null
+  /** The cookie that sessions without a key are given; null for none. */
+  readonly issue: IssuedCookie | null
   /** What rules make of a request before the weight is asked; null without rules. */
   readonly aim: Aim | null
   /** Share of the requests that the challenger computes too, unseen, in basis points. */
@@ -31,6 +34,7 @@ export interface Trial<Live> {
 /** Sessions that go on with the champion before a promotion until they end. */
 export interface Conversation<Live> {
   readonly keys: readonly KeySource[]
+  readonly issue: IssuedCookie | null
   readonly ttlMs: number
   readonly previous: Target<Live>
 }

@@ -1,5 +1,5 @@
 import { Environment } from '@marcbachmann/cel-js'
-import { type KeyCarrier, type KeySource, readSource } from './affinity-key.js'
+import { type KeyCarrier, readSource, type ValueSource } from './affinity-key.js'
 
 /** What becomes of a request: the challenger answers, the champion does, or the weight decides. */
 export type Serve = 'challenger' | 'champion' | 'split'
@@ -11,7 +11,7 @@ export interface TargetingRule { readonly when: string, readonly serve: Serve }
 export interface Targeting { readonly rules: readonly TargetingRule[], readonly otherwise: Serve }
 
 /** Where an attribute of a request is found; all values are texts, absent ones the empty text. */
-export interface Attribute { readonly name: string, readonly source: KeySource }
+export interface Attribute { readonly name: string, readonly source: ValueSource }
 
 /** Says what the rules make of a request. */
 export type Aim = (carrier: KeyCarrier) => Serve

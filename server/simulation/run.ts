@@ -157,10 +157,10 @@ class Simulation {
       return
     }
     const pinned = setting.pinTtlMs === null ? undefined : () => session.pin
-    const { arm, bucket, isOutside = false } = assign(setting, session.carrier, pinned)
+    const requestId = `r${this.#counts.requests}`
+    const { arm, bucket, isOutside = false } = assign(setting, session.carrier, { pinned, newId: () => requestId })
     const { failed, latencyMs } = this.#arms[arm].answer(this.#elapsedMs)
     const { rolloutId, stage, weightBps } = setting
-    const requestId = `r${this.#counts.requests}`
     if (arm === 'challenger') this.#expose(session, failed)
     else if (failed) this.#counts.failedRequests++
     if (!failed) session.pin ??= arm

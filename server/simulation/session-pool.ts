@@ -66,7 +66,9 @@ function carrierOf (values: ReadonlyArray<readonly [KeySource, string]>): KeyCar
   const body: Record<string, unknown> = {}
   for (const [source, value] of values) {
     if (source.kind === 'header') headers[source.name] = value
+    else if (source.kind === 'apiKey') headers[source.name ?? 'authorization'] = source.name === null ? `Bearer ${value}` : value
     else if (source.kind === 'body') place(body, source.pointer, value)
+    else if (source.kind === 'sequence') place(body, ['parameters', 'sequence_id'], value)
     else headers['cookie'] = [headers['cookie'], `${source.name}=${value}`].filter((pair) => pair !== undefined).join('; ')
   }
   return { headers, body }

@@ -118,6 +118,9 @@ export const RolloutSpecSchema = Type.Object({
     keys: Type.Array(Type.String({ maxLength: 256 }), {
       minItems: 1, maxItems: 10, default: ['header:x-session-id', 'cookie:gauntlet_session']
     }),
+    issue: Type.Optional(Type.String({
+      minLength: 1, maxLength: 249, description: 'name of the cookie among the keys that sessions without a key are given'
+    })),
     mode: literals(['hash', 'pin', 'conversation'], {
       default: 'hash', description: 'whether a session stays with the version that first answered it, and across promotion'
     }),

@@ -39,7 +39,7 @@ describe('rollouts of one layer', () => {
     controller.start(document('pricing', { name: 'checkout', from: 40, to: 100 }), HAND)
 
     const armsOf = (session: string) => ['ranking', 'pricing'].map((model) =>
-      assign(settings.get(model)!, { headers: { 'x-session-id': session }, body: null }))
+      assign(settings.get(model)!, { headers: { 'x-session-id': session }, body: null }, { newId: () => 'unused' }))
     const all = Array.from({ length: 2_000 }, (_, i) => armsOf(`s${i}`))
     expect(all.filter((both) => both.every(({ isOutside }) => isOutside !== true))).toEqual([])
     expect(all.filter((both) => both.some(({ arm }) => arm === 'challenger')).length).toBeGreaterThan(900)

@@ -50,7 +50,7 @@ interface Draft {
   challenger: unknown,
   extra?: number,
   onFailure: string
-  affinity: { keys: string[], mode: string }
+  affinity: { keys: string[], mode: string, issue?: string }
   strategy: { canary: { steps: Record<string, unknown>[] } }
   analysis?: { alpha: number, mode: string, metrics: Record<string, unknown>[] }
 }
@@ -123,6 +123,7 @@ describe('parseRolloutSpec', () => {
     ['strategy.canary.steps[2]', (d) => { d.strategy.canary.steps[0] = { setWeight: 100 } }],
     ['analysis', (d) => { delete d.analysis }],
     ['affinity.keys[1]', (d) => { d.affinity.keys[1] = 'ip:client' }],
+    ['affinity.issue', (d) => { d.affinity.issue = 'another' }],
     ['affinity.mode', (d) => { d.affinity.mode = 'sticky' }],
     ['analysis.metrics[0].margin', (d) => { delete d.analysis!.metrics[0]!['margin'] }],
     ['analysis.metrics[0].key', (d) => { d.analysis!.metrics[0]!['key'] = 'x' }],

@@ -6,7 +6,8 @@ import { isInLayer, type Layer } from '../../../server/routing/layer.js'
 import type { Serve } from '../../../server/routing/targeting.js'
 
 const keys = [parseKeySource('header:x-session-id')!]
-const OUTSIDE: Assignment = { arm: 'champion', source: 'none', bucket: null, key: null, isOutside: true }
+const OUTSIDE: Assignment = { arm: 'champion', source: 'none', bucket: null, key: null, cookie: null, isOutside: true }
+const newId = (): never => { throw new Error('no id is needed') }
 const from = (session?: string) => ({ headers: { 'x-session-id': session }, body: null })
 const session = fc.string({ minLength: 1, maxLength: 40 })
 /** Ascending bounds of slices that do not overlap. */
@@ -29,20 +30,20 @@ describe('a layer', () => {
       const met = slicesOf(cuts).filter((layer, index) => {
         const { salt, weightBps, served, isPinned } = rollouts[index]!
         const aim = served === null ? null : () => served
-        return assign({ salt, weightBps, keys, layer, aim }, from(key), () => isPinned ? 'challenger' : null).arm === 'challenger'
+        return assign({ salt, weightBps, keys, issue: null, layer, aim }, from(key), { pinned: () => isPinned ? 'challenger' : null, newId }).arm === 'challenger'
       })
       expect(met.length).toBeLessThanOrEqual(1)
     }))
   })
 
   it('leaves who is outside of the slice, or has no key, to the champion and outside the analysis', () => {
-    const trial = { salt: 'salt', weightBps: 10_000, keys, aim: () => 'challenger' as const }
+    const trial = { salt: 'salt', weightBps: 10_000, keys, issue: null, aim: () => 'challenger' as const }
 
-    expect(assign({ ...trial, layer: { name: 'l', fromBps: 0, toBps: 10_000 } }, from())).toEqual(OUTSIDE)
-    expect(assign({ ...trial, layer: { name: 'l', fromBps: 0, toBps: 10_000 } }, from('s')).arm).toBe('challenger')
+    expect(assign({ ...trial, layer: { name: 'l', fromBps: 0, toBps: 10_000 } }, from(), { newId })).toEqual(OUTSIDE)
+    expect(assign({ ...trial, layer: { name: 'l', fromBps: 0, toBps: 10_000 } }, from('s'), { newId }).arm).toBe('challenger')
     fc.assert(fc.property(session, (key) => {
-      const inside = assign({ ...trial, layer: { name: 'l', fromBps: 0, toBps: 5_000 } }, from(key))
-      const other = assign({ ...trial, layer: { name: 'l', fromBps: 5_000, toBps: 10_000 } }, from(key))
+      const inside = assign({ ...trial, layer: { name: 'l', fromBps: 0, toBps: 5_000 } }, from(key), { newId })
+      const other = assign({ ...trial, layer: { name: 'l', fromBps: 5_000, toBps: 10_000 } }, from(key), { newId })
       expect([inside, other]).toContainEqual(OUTSIDE)
       expect([inside.arm, other.arm].sort()).toEqual(['challenger', 'champion'])
     }))
@@ -51,7 +52,7 @@ describe('a layer', () => {
   it('never takes a session from the challenger while the weight grows', () => {
     const layer = { name: 'l', fromBps: 2_000, toBps: 7_000 }
     fc.assert(fc.property(session, fc.string(), fc.nat(10_000), fc.nat(10_000), (key, salt, a, b) => {
-      const armAt = (weightBps: number) => assign({ salt, weightBps, keys, layer, aim: null }, from(key)).arm
+      const armAt = (weightBps: number) => assign({ salt, weightBps, keys, issue: null, layer, aim: null }, from(key), { newId }).arm
       return armAt(Math.min(a, b)) === 'champion' || armAt(Math.max(a, b)) === 'challenger'
     }))
   })
@@ -59,7 +60,7 @@ describe('a layer', () => {
   it('has slices of the size they say, and says nothing about the arms', () => {
     const layer = { name: 'checkout', fromBps: 1_000, toBps: 4_000 }
     const assigned = Array.from({ length: 40_000 }, (_, i) =>
-      assign({ salt: 'salt', weightBps: 2_000, keys, layer, aim: null }, from(`session-${i}`)))
+      assign({ salt: 'salt', weightBps: 2_000, keys, issue: null, layer, aim: null }, from(`session-${i}`), { newId }))
     const inside = assigned.filter(({ isOutside }) => isOutside !== true)
     const challenged = inside.filter(({ arm }) => arm === 'challenger')
 

@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseKeySource } from '../../../server/routing/affinity-key.js'
+import { parseKeySource, parseValueSource } from '../../../server/routing/affinity-key.js'
 import { assign } from '../../../server/routing/assign.js'
 import { compileTargeting, conditionFault, type Targeting } from '../../../server/routing/targeting.js'
 
 const keys = [parseKeySource('header:x-session-id')!]
 const attributes = [
-  { name: 'country', source: parseKeySource('header:x-country')! },
-  { name: 'plan', source: parseKeySource('body:/user/plan')! }
+  { name: 'country', source: parseValueSource('header:x-country')! },
+  { name: 'plan', source: parseValueSource('body:/user/plan')! }
 ]
 const rules: Targeting = {
   rules: [
@@ -49,21 +49,22 @@ describe('compileTargeting', () => {
 })
 
 describe('assign under rules', () => {
-  const trial = { salt: 'salt', weightBps: 5_000, keys, layer: null, aim: compileTargeting(rules, attributes) }
+  const newId = (): never => { throw new Error('no id is needed') }
+  const trial = { salt: 'salt', weightBps: 5_000, keys, issue: null, layer: null, aim: compileTargeting(rules, attributes) }
 
   it('keeps what a rule decides outside the analysis', () => {
-    expect(assign(trial, asked('DE', 'pro', 's'))).toEqual({ arm: 'challenger', source: 'target', bucket: null, key: null })
-    expect(assign(trial, asked('FR', undefined, 's'))).toEqual({ arm: 'champion', source: 'target', bucket: null, key: null })
+    expect(assign(trial, asked('DE', 'pro', 's'), { newId })).toEqual({ arm: 'challenger', source: 'target', bucket: null, key: null, cookie: null })
+    expect(assign(trial, asked('FR', undefined, 's'), { newId })).toEqual({ arm: 'champion', source: 'target', bucket: null, key: null, cookie: null })
   })
 
   it('splits by the same buckets with rules as without', () => {
     fc.assert(fc.property(fc.string({ minLength: 1, maxLength: 40 }), (session) => {
-      expect(assign(trial, asked('US', 'pro', session))).toEqual(assign({ ...trial, aim: null }, asked('US', 'pro', session)))
+      expect(assign(trial, asked('US', 'pro', session), { newId })).toEqual(assign({ ...trial, aim: null }, asked('US', 'pro', session), { newId }))
     }))
   })
 
   it('sends everybody to the challenger at full weight, with a key or without', () => {
-    expect(assign({ ...trial, aim: null, weightBps: 10_000 }, asked('US'))).toEqual({ arm: 'challenger', source: 'none', bucket: null, key: null })
-    expect(assign({ ...trial, aim: null, weightBps: 9_999 }, asked('US')).arm).toBe('champion')
+    expect(assign({ ...trial, aim: null, weightBps: 10_000 }, asked('US'), { newId })).toEqual({ arm: 'challenger', source: 'none', bucket: null, key: null, cookie: null })
+    expect(assign({ ...trial, aim: null, weightBps: 9_999 }, asked('US'), { newId }).arm).toBe('champion')
   })
 })

@@ -14,7 +14,7 @@ function heldChallenger (state: LiveModel['state'] = 'ready') {
   })
   const live = { state, infer } as unknown as LiveModel
   const trial = (mirrorBps: number): Trial<LiveModel> => ({
-    rolloutId: 'r', salt: 'salt', weightBps: 0, keys: [], layer: null, aim: null, pinTtlMs: null, mirrorBps, stage: 1, challenger: { version: '2', label: 'm:2', live }
+    rolloutId: 'r', salt: 'salt', weightBps: 0, keys: [], issue: null, layer: null, aim: null, pinTtlMs: null, mirrorBps, stage: 1, challenger: { version: '2', label: 'm:2', live }
   })
   return { asked, trial }
 }
