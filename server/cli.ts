@@ -13,6 +13,7 @@ import { addDriftCommand } from './commands/drift.js'
 import type { EvaluationContext } from './commands/evaluation-context.js'
 import { GateRefused } from './commands/gate-refused.js'
 import { addJudgeCommand } from './commands/judge.js'
+import { addOverrideCommand } from './commands/override.js'
 import { addPowerCommand } from './commands/power.js'
 import { addProbeCommand } from './commands/probe.js'
 import { addRolloutCommands } from './commands/rollout.js'
@@ -105,6 +106,7 @@ function buildProgram (signal: AbortSignal): Command {
   addProbeCommand(program, { options, signal, print })
   addVerdictCommands(program, { options, print, warn })
   addEvaluationCommands(program, { options, signal, print, warn })
+  addOverrideCommand(program, { print })
   addDoctorCommand(program, { options, print })
   addCompletionCommands(program, { options, print })
   program.command('version').description('print the version').action(() => { print({ version: PACKAGE_VERSION }, () => PACKAGE_VERSION) })

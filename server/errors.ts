@@ -7,7 +7,7 @@ import { type Fault, SpecError } from './rollouts/spec-error.js'
 
 export type GatewayErrorCode =
   | 'BAD_REQUEST' | 'NOT_SERVED' | 'NO_CHAMPION' | 'UNKNOWN_REQUEST' | 'BUSY' | 'METHOD_NOT_ALLOWED' | 'NOT_FOUND'
-  | 'STORAGE_FAILED' | 'TOO_MANY_CLIENTS' | 'WEBHOOK_FAILED'
+  | 'STORAGE_FAILED' | 'TOO_MANY_CLIENTS' | 'OVERRIDE_REFUSED' | 'WEBHOOK_FAILED'
 
 /** Every error the server folder raises on purpose; anything else is a bug. */
 export class GatewayError extends Error {
@@ -87,6 +87,7 @@ export const STATUS = {
   NOT_FOUND: 404,
   STORAGE_FAILED: 500,
   TOO_MANY_CLIENTS: 503,
+  OVERRIDE_REFUSED: 403,
   WEBHOOK_FAILED: 502
 } satisfies Record<RegistryErrorCode | ModelsErrorCode | EvaluatorErrorCode | GatewayErrorCode, number>
 

@@ -9,6 +9,8 @@ export interface TrialSetting extends Omit<Trial<LiveModel>, 'challenger'> {
   readonly model: string
   readonly challenger: string
   readonly isRouting: boolean
+  /** Switched off by a person: not even testers are served by the challenger. */
+  readonly isOff: boolean
 }
 
 /** Whose sessions may go on with the champion before, and for how long. */
@@ -198,7 +200,9 @@ export class Fleet {
       const champion = this.#champion(model, versions)
       const trial = this.#trial(model, versions)
       const conversation = this.#conversation(model, versions)
-      routes.set(model, { model, champion, trial, conversation, versions })
+      const setting = this.#trials.get(model)
+      const switchedOff = setting?.isOff === true ? setting.challenger : null
+      routes.set(model, { model, champion, trial, conversation, switchedOff, versions })
     }
     return routes
   }

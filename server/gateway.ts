@@ -19,6 +19,7 @@ import { TrafficLog } from './traffic/log.js'
 import { PinKeeper } from './traffic/pin-keeper.js'
 import { Mirror, type MirrorPair } from './traffic/mirror.js'
 import { remoteOptions } from './remote-options.js'
+import { overrideSecret } from './routing/override.js'
 import { PACKAGE_VERSION } from './version.js'
 import { parseWebhookTargets } from './webhooks/targets.js'
 
@@ -155,6 +156,7 @@ function createInference (
     requestTimeoutMs,
     failoverAfterMs,
     metrics,
+    overrideSecret: overrideSecret(process.env),
     observe: (outcome) => { controller.observe(outcome) },
     mustExist: (model, version) => { registry.show(model, version) },
     championOf: (model) => registry.aliasesOf(model).find(({ alias }) => alias === CHAMPION)?.version ?? null

@@ -8,6 +8,7 @@ import type { Metrics } from './metrics.js'
 import { affinityKey, type KeyCarrier } from './routing/affinity-key.js'
 import { type Arm, assign, type Assignment } from './routing/assign.js'
 import type { Pins } from './routing/pins.js'
+import { OVERRIDE_HEADER, parseOverride } from './routing/override.js'
 import { cookieFor, SESSION_ID_BYTES, type SessionCookie } from './routing/session-cookie.js'
 import type { Conversation, ModelRoute, RoutingSnapshot, Target, Trial } from './routing/snapshot.js'
 import type { Prediction } from './traffic/messages.js'
@@ -27,7 +28,7 @@ export interface InferenceAnswer {
   readonly target: Target<LiveModel>
   readonly arm: Arm | 'none'
   readonly rolloutId: string | null
-  readonly assignment: 'target' | 'pin' | 'hash' | 'failover' | 'none'
+  readonly assignment: 'override' | 'target' | 'pin' | 'hash' | 'failover' | 'none'
   readonly outputs: readonly Tensor[]
   /** What the reply sets, so that the session has a key, or keeps it. */
   readonly cookie?: SessionCookie | null
@@ -45,6 +46,8 @@ export interface InferenceOptions {
   readonly observe: (outcome: Outcome) => void
   readonly mirror: Pick<Mirror, 'offer'>
   readonly pins: Pick<Pins, 'find' | 'keep'>
+  /** What testers' overrides are signed with; null ignores them. */
+  readonly overrideSecret: Buffer | null
   /** Throws when the registry does not know the version; called only for versions that are not live. */
   readonly mustExist: (model: string, version: string) => void
   /** What the registry has as champion; called only when none is live. @throws RegistryError MODEL_NOT_FOUND */
@@ -68,6 +71,8 @@ export class Inference {
     const route = this.#options.snapshot().models.get(call.model)
     if (call.version !== null) return this.#direct(call, route, call.version, deadlineAt)
     const champion = this.#champion(call.model, route)
+    const override = this.#overrideOf(call)
+    if (override !== null) return this.#overridden(call, route!, champion, override, deadlineAt)
     const { trial, conversation } = route!
     const older = conversation === null ? null : await this.#converse(call, conversation, champion, deadlineAt)
     if (older !== null) return older
@@ -131,14 +136,40 @@ export class Inference {
       : `the champion of model ${model}, ${version}, is not loaded: it is loading still, or the log says why it cannot be`)
   }
 
+  #overrideOf ({ carrier: { headers }, model }: InferenceCall): string | null {
+    const header = headers[OVERRIDE_HEADER]
+    const { overrideSecret, now } = this.#options
+    return header === undefined || overrideSecret === null ? null : parseOverride(header, model, overrideSecret, now())
+  }
+
+  /** A tester is answered by the version asked for or by none, outside of the analysis; only what is off stays off. */
+  async #overridden (
+    call: InferenceCall, route: ModelRoute<LiveModel>, champion: Target<LiveModel>,
+    asked: string, deadlineAt: number
+  ): Promise<InferenceAnswer> {
+    const { trial, switchedOff } = route
+    const challenger = trial?.challenger.version ?? switchedOff
+    const version = asked === 'champion' ? champion.version : asked === 'challenger' ? challenger : asked
+    if (version === null) throw new GatewayError('NOT_SERVED', `model ${call.model} has no challenger on trial now, which ${OVERRIDE_HEADER} asks for`)
+    const isOff = version === switchedOff
+    const target = isOff || version === champion.version ? champion : this.#live(call.model, route, version)
+    const arm = target === champion ? 'champion' : version === challenger ? 'challenger' : 'none'
+    const outputs = await this.#run(target, arm, call, deadlineAt, true)
+    return { target, arm, rolloutId: trial?.rolloutId ?? null, assignment: isOff ? 'none' : 'override', outputs }
+  }
+
+  /** A loaded version. @throws RegistryError VERSION_NOT_FOUND; GatewayError NOT_SERVED */
+  #live (model: string, route: ModelRoute<LiveModel> | undefined, version: string): Target<LiveModel> {
+    const target = route?.versions.get(version)
+    if (target !== undefined) return target
+    this.#options.mustExist(model, version)
+    throw new GatewayError('NOT_SERVED', `version ${version} of model ${model} is not loaded: only the champion, the champion before it and challengers on trial are`)
+  }
+
   async #direct (
     call: InferenceCall, route: ModelRoute<LiveModel> | undefined, version: string, deadlineAt: number
   ): Promise<InferenceAnswer> {
-    const target = route?.versions.get(version)
-    if (target === undefined) {
-      this.#options.mustExist(call.model, version)
-      throw new GatewayError('NOT_SERVED', `version ${version} of model ${call.model} is not loaded: only the champion, the champion before it and challengers on trial are`)
-    }
+    const target = this.#live(call.model, route, version)
     const outputs = await this.#run(target, 'none', call, deadlineAt, true)
     return { target, arm: 'none', rolloutId: null, assignment: 'none', outputs }
   }

@@ -91,8 +91,13 @@ export class OpenTrial {
 
   /** Whether the challenger is in use now. */
   get isRouting (): boolean {
-    if (this.row.state === 'paused' && this.details.pause === 'off') return false
+    if (this.isOff) return false
     return this.row.state === 'progressing' || this.row.state === 'paused' || (this.row.state === 'promoting' && this.row.stage > 0)
+  }
+
+  /** Whether a person has switched the challenger off for everybody. */
+  get isOff (): boolean {
+    return this.row.state === 'paused' && this.details.pause === 'off'
   }
 
   /** How routing sees this trial. */
@@ -100,8 +105,8 @@ export class OpenTrial {
     const { id, model, challenger, salt, weightBps, stage } = this.row
     const { aim, setting: { mirrorBps } } = this.#inForce()
     const { keys, issue, layer, pinTtlMs } = this.plan
-    const { isRouting } = this
-    const routed = { weightBps, stage, keys, issue, layer, aim, mirrorBps, pinTtlMs, isRouting }
+    const { isRouting, isOff } = this
+    const routed = { weightBps, stage, keys, issue, layer, aim, mirrorBps, pinTtlMs, isRouting, isOff }
     return { rolloutId: id, model, challenger, salt, ...routed }
   }
 

@@ -45,6 +45,8 @@ export interface ModelRoute<Live> {
   readonly champion: Target<Live> | null
   readonly trial: Trial<Live> | null
   readonly conversation: Conversation<Live> | null
+  /** The challenger of a rollout that a person has switched off; null without one. */
+  readonly switchedOff: string | null
   /** Every live version, for calls that name one. */
   readonly versions: ReadonlyMap<string, Target<Live>>
 }
