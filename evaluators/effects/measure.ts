@@ -98,7 +98,8 @@ function sampleGates (n: Counts, metric: MetricSpec, options: EffectOptions): Ga
  * Even with a minimum of 0 one sample is needed: nothing can be said of an arm that has shown nothing. A minimum that
  * is no number (null in a stored spec) is NaN, which is never met.
  */
-function samplesMin ({ heavyTailed = false }: MetricSpec, { minSamples }: EffectOptions): number {
+function samplesMin (metric: MetricSpec, options: EffectOptions): number {
+  const { heavyTailed = false, minSamples = options.minSamples } = metric
   return typeof minSamples === 'number' ? Math.max(1, minSamples, heavyTailed ? HEAVY_TAIL_MIN : 0) : NaN
 }
 

@@ -18,6 +18,8 @@ export type Margin = { readonly absolute: number } | { readonly relative: number
  * - `heavyTailed`: means of unbounded values with rare large ones, which need 1,000 samples of each arm.
  * - `range`: the least and greatest value possible; pairs then use an exact sequence until there are 1,000 of them,
  *   with `rareLosses` (rare but large losses are possible) for ever.
+ * - `windowMs`: feedback that comes later than that after its answer is not in the evidence, but for a count.
+ * - `minSamples`: instead of the spec's, for this metric alone.
  * - `assumedEffect`: the true effect that the ETA assumes, default 0; only where the metric is to be proven not worse.
  */
 export interface MetricSpec {
@@ -35,6 +37,8 @@ export interface MetricSpec {
   readonly range?: { readonly min: number, readonly max: number }
   readonly rareLosses?: boolean
   readonly assumedEffect?: number
+  readonly windowMs?: number
+  readonly minSamples?: number
 }
 
 /** What a trial may cost: units of both arms (the most any deciding metric has), and milliseconds. */
@@ -135,5 +139,7 @@ export interface Evidence {
   readonly pairs?: Readonly<Record<string, PairEvidence>>
   readonly health?: HealthEvidence
   readonly elapsedMs?: number
+  /** Per metric the values of feedback that came too late to be counted. Decides nothing. */
+  readonly late?: Readonly<Record<string, { readonly champion: number, readonly challenger: number }>>
   readonly samplesPerDay?: number
 }

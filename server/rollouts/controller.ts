@@ -118,10 +118,10 @@ export class RolloutController {
   }
 
   /** Counts feedback that has been committed. */
-  feedback ({ prediction, accepted }: FeedbackResult, values: Readonly<Record<string, number>>): void {
+  feedback ({ prediction, accepted, at }: FeedbackResult, values: Readonly<Record<string, number>>): void {
     if (prediction?.bucket == null) return
     const trial = this.#trials.get(prediction.rolloutId)
-    for (const key of accepted) trial?.feedback(prediction, prediction.bucket, key, values[key]!)
+    for (const key of accepted) trial?.feedback(prediction, prediction.bucket, { key, value: values[key]!, at })
   }
 
   /** Makes the challenger champion now; what is left of the plan is skipped. */

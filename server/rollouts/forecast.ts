@@ -64,7 +64,8 @@ function forecastMetric (
   if (margin === undefined) return none('it takes as long as the challenger is better; gauntlet power sequential --effect tells')
   const isPaired = setting.weightBps === 0 || setting.weightBps >= 10_000
   const share = isPaired ? 0.5 : setting.weightBps / 10_000
-  const { alpha, plannedSamples, minSamples } = plan.analysis!
+  const { alpha, plannedSamples } = plan.analysis!
+  const { minSamples = plan.analysis!.minSamples } = metric
   const value = 'rate' in assumption ? assumption.rate : null
   const width = 'absolute' in margin ? margin.absolute : value === null ? null : margin.relative * value
   if (width === null) return none('a relative margin needs the value it is relative to: --assume NAME=RATE')

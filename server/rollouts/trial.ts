@@ -6,7 +6,7 @@ import type { TrialSetting } from '../fleet.js'
 import type { Mirrored, ReplayedPrediction } from '../traffic/messages.js'
 import type { MirrorPair } from '../traffic/mirror.js'
 import { Pairs } from '../traffic/pairs.js'
-import { type Place, Windows } from '../traffic/windows.js'
+import { type Place, type Told, Windows } from '../traffic/windows.js'
 import { agreementOf } from './agreement.js'
 import { Breaker } from './breaker.js'
 import { compileTargeting, type Aim } from '../routing/targeting.js'
@@ -152,17 +152,22 @@ export class OpenTrial {
   }
 
   /** Counts a request, and its feedback, that an earlier process of the gateway has logged. */
-  replay ({ prediction, values }: ReplayedPrediction): void {
+  replay ({ prediction, values, times }: ReplayedPrediction): void {
     const { bucket, at } = prediction
     if (bucket === null) return
     this.#request(prediction, bucket, at)
-    for (const [key, value] of Object.entries(values)) this.feedback(prediction, bucket, key, value)
+    for (const [key, value] of Object.entries(values)) {
+      this.feedback(prediction, bucket, { key, value, at: times[key] ?? at })
+    }
   }
 
-  /** Counts one value of feedback. An answer of the champion in the challenger's place says nothing of either. */
-  feedback (request: Routed & { readonly at: number }, bucket: number, key: string, value: number): void {
+  /**
+   * Counts one value of feedback, which came at `told.at`. An answer of the champion in the challenger's place says
+   * nothing of either.
+   */
+  feedback (request: Routed & { readonly at: number }, bucket: number, told: Told): void {
     if (request.failed) return
-    this.#windows.feedback({ ...place(request), at: request.at, bucket }, key, value)
+    this.#windows.feedback({ ...place(request), at: request.at, bucket }, told)
     this.#isDirty = true
   }
 

@@ -209,7 +209,7 @@ class Simulation {
 
   #hear (): void {
     const { prediction, key, value } = this.#heard.take()
-    this.#stage.controller.feedback({ prediction, accepted: [key], duplicates: [] }, { [key]: value })
+    this.#stage.controller.feedback({ prediction, accepted: [key], duplicates: [], at: this.#now }, { [key]: value })
   }
 
   #isWaiting (): boolean {

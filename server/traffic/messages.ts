@@ -39,6 +39,8 @@ export interface FeedbackResult {
   readonly prediction: Prediction | null
   readonly accepted: readonly string[]
   readonly duplicates: readonly string[]
+  /** When it was committed, as the gateway's clock says. */
+  readonly at: number
 }
 
 /** Predictions in columns: written without an object each, and passed between threads for a fraction of the price. */
@@ -74,6 +76,8 @@ export type ToWriter =
 export interface ReplayedPrediction {
   readonly prediction: Prediction
   readonly values: Readonly<Record<string, number>>
+  /** When each of the values was committed. */
+  readonly times: Readonly<Record<string, number>>
 }
 
 export type FromWriter =

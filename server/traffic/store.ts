@@ -171,11 +171,13 @@ export class TrafficStore {
 
   /** Every prediction of a rollout in order, with its numeric feedback. */
   * replay (rolloutId: string): Generator<ReplayedPrediction> {
-    const rows = this.#db.prepare<[string], Row & { reported: string | null }>(`SELECT p.*,
-      (SELECT json_group_object(f.key, f.value) FROM feedback f WHERE f.seq = p.seq AND f.key <> '${LABEL}') AS reported
+    const rows = this.#db.prepare<[string], Row & { reported: string | null, times: string | null }>(`SELECT p.*,
+      (SELECT json_group_object(f.key, f.value) FROM feedback f WHERE f.seq = p.seq AND f.key <> '${LABEL}') AS reported,
+      (SELECT json_group_object(f.key, f.at) FROM feedback f WHERE f.seq = p.seq AND f.key <> '${LABEL}') AS times
       FROM prediction p WHERE p.rollout_id = ? ORDER BY p.seq`)
     for (const row of rows.iterate(rolloutId)) {
-      yield { prediction: fromRow(row), values: JSON.parse(row.reported ?? '{}') as Record<string, number> }
+      const [values, times] = [row.reported, row.times].map((text) => JSON.parse(text ?? '{}') as Record<string, number>)
+      yield { prediction: fromRow(row), values: values!, times: times! }
     }
   }
 
@@ -194,7 +196,7 @@ export class TrafficStore {
 
   #accept (feedback: Feedback, at: number): FeedbackResult {
     const row = this.#find.get(feedback.requestId)
-    if (row === undefined) return { prediction: null, accepted: [], duplicates: [] }
+    if (row === undefined) return { prediction: null, accepted: [], duplicates: [], at }
     const accepted: string[] = []
     const duplicates: string[] = []
     for (const [key, value] of Object.entries(feedback.values)) {
@@ -202,7 +204,7 @@ export class TrafficStore {
       (changes === 1 ? accepted : duplicates).push(key)
     }
     if (feedback.label !== null) this.#insertFeedback.run(row.seq, LABEL, null, feedback.label, at)
-    return { prediction: fromRow(row), accepted, duplicates }
+    return { prediction: fromRow(row), accepted, duplicates, at }
   }
 }
 

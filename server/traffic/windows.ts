@@ -21,6 +21,9 @@ export interface Place {
   readonly bucket: number
 }
 
+/** One value of feedback, and when it came. */
+export interface Told { readonly key: string, readonly value: number, readonly at: number }
+
 type Accumulators = Map<string, Moments | LogHistogram>
 
 interface Cell {
@@ -52,6 +55,7 @@ export class Windows {
   #last: Cell | null = null
   readonly #isKnown = new Uint8Array(BUCKETS)
   readonly #sessions = new Map<number, StageCounts<number>>()
+  readonly #late: Record<string, Record<Arm, number>> = {}
 
   constructor (spec: AnalysisSpec | null) {
     this.#metrics = spec?.metrics ?? []
@@ -76,10 +80,12 @@ export class Windows {
     }
   }
 
-  /** Counts one value of feedback under the place of the request it is about. */
-  feedback (place: Place, key: string, value: number): void {
+  /** Counts one value of feedback under the place of the request it is about; one that comes too late only as late. */
+  feedback (place: Place, { key, value, at }: Told): void {
     for (const metric of this.#metrics) {
-      if (metric.source === 'feedback' && metric.key === key) this.#moments(place, metric.name).add(value, place.bucket)
+      if (metric.source !== 'feedback' || metric.key !== key) continue
+      if (at - place.at <= (metric.windowMs ?? Infinity)) this.#moments(place, metric.name).add(value, place.bucket)
+      else this.#late[metric.name] = countLate(this.#late[metric.name], place.arm)
     }
   }
 
@@ -92,7 +98,8 @@ export class Windows {
       champion: summarise(cell.arms.champion),
       challenger: summarise(cell.arms.challenger)
     }))
-    return { stage, strata, breaker, health: { assignments: [...this.#sessions.values()] }, elapsedMs }
+    const late = Object.keys(this.#late).length === 0 ? {} : { late: structuredClone(this.#late) }
+    return { stage, strata, breaker, health: { assignments: [...this.#sessions.values()] }, elapsedMs, ...late }
   }
 
   #session ({ bucket, stage, weightBps, arm }: Place): void {
@@ -137,6 +144,11 @@ export class Windows {
     this.#last = cell
     return cell
   }
+}
+
+function countLate (before: Readonly<Record<Arm, number>> | undefined, arm: Arm): Record<Arm, number> {
+  if (before === undefined) return { champion: 0, challenger: 0, [arm]: 1 }
+  return { ...before, [arm]: before[arm] + 1 }
 }
 
 function summarise (accumulators: Accumulators): Record<string, ArmEvidence> {

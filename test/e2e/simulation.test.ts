@@ -58,7 +58,7 @@ it('gives the same bytes for the traffic of a real gateway: verdict and evidence
     now = prediction.at
     const mine = { ...prediction, rolloutId: simulated }
     controller.observe(mine)
-    controller.feedback({ prediction: mine, accepted: Object.keys(values), duplicates: [] }, values)
+    controller.feedback({ prediction: mine, accepted: Object.keys(values), duplicates: [], at: now }, values)
   }
   now = warmedAt + (real!.evidence as { elapsedMs: number }).elapsedMs
   controller.proceed(simulated, hand)

@@ -241,6 +241,16 @@ describe('logarithms of values', () => {
   })
 })
 
+describe('a metric with a minimum of its own', () => {
+  it('needs so many samples of each arm, whatever the minimum of the trial', () => {
+    const at = (n: number): MetricVerdict =>
+      judged({ ...MEAN, minSamples: 50 }, evidenceOf([stratum({ score: values(draws(n)) }, { score: values(draws(n)) })]))
+
+    expect(at(49).reason).toBe('49 of 50 challenger samples at this weight')
+    expect(at(50).estimator).toBe('stratified-mean')
+  })
+})
+
 describe('a heavy-tailed mean', () => {
   it('needs 1,000 samples of each arm, whatever the minimum of the trial', () => {
     const at = (n: number): MetricVerdict =>

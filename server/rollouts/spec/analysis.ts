@@ -30,9 +30,9 @@ export function compileAgreements (analysis: AnalysisDocument | undefined): Metr
 }
 
 /** Agreement is a score of 0..1 of each mirrored pair, and what is missing to 1 is the effect. */
-function compileMetric (
-  { limit, direction, output: _output, method: _method, tolerance: _tolerance, ...metric }: MetricDocument
-): MetricSpec {
+function compileMetric (document: MetricDocument): MetricSpec {
+  const { limit, direction, window, dryRun, output: _output, method: _method, tolerance: _tolerance, ...rest } = document
+  const metric = dryRun === true ? { ...rest, role: 'monitor' as const } : rest
   if (metric.source === 'agreement') {
     const key = agreementKey(metric.name)
     return { ...metric, source: 'feedback', key, direction: 'up', range: ZERO_TO_ONE } as MetricSpec
@@ -41,6 +41,7 @@ function compileMetric (
   return {
     ...metric,
     ...limit === undefined ? {} : { limitMs: durationMs(limit) },
+    ...window === undefined ? {} : { windowMs: durationMs(window) },
     direction: direction ?? 'down',
     ...isBinary ? { range: ZERO_TO_ONE } : {}
   } as MetricSpec

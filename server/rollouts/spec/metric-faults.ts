@@ -14,7 +14,7 @@ export function metricFaults (spec: RolloutSpec): Fault[] {
     names.add(metric.name)
     return found
   })
-  const roles = spec.analysis.metrics.map((metric) => metric.role)
+  const roles = spec.analysis.metrics.map(({ role, dryRun }) => dryRun === true ? 'monitor' : role)
   if (spec.analysis.mode === 'superiority' && !roles.includes('primary')) {
     faults.push({ path: 'analysis.metrics', message: 'mode superiority needs a metric of role primary' })
   }
@@ -32,12 +32,12 @@ export function mirrorFaults ({ analysis }: RolloutSpec, steps: readonly PlanSte
   const gates = steps.flatMap(({ kind }, index) => kind === 'analysis' ? [settingAfter(steps, index)] : [])
   const isUnseen = gates.some(({ weightBps }) => weightBps === 0 || weightBps >= 10_000)
   const isMirrored = steps.some((step) => step.kind === 'setMirror' && step.mirrorBps > 0)
-  return analysis.metrics.flatMap(({ source, role }, index): Fault[] => {
+  return analysis.metrics.flatMap(({ source, role, dryRun }, index): Fault[] => {
     const path = `analysis.metrics[${index}]`
     if (source === 'agreement' && !isMirrored) {
       return [{ path: `${path}.source`, message: 'agreement needs mirrored requests, and no step mirrors any' }]
     }
-    if (source === 'feedback' && role !== 'monitor' && isUnseen) {
+    if (source === 'feedback' && role !== 'monitor' && dryRun !== true && isUnseen) {
       return [{ path: `${path}.source`, message: 'answers that nobody saw have no feedback: use agreement, or role monitor' }]
     }
     return []
@@ -99,6 +99,9 @@ function * kindFaults (metric: MetricDocument, path: string): Generator<Fault> {
   if (twoSided === true && (role === 'primary' || margin === undefined)) {
     const message = 'needs a margin and cannot be had by role primary, which has a better side'
     yield { path: `${path}.twoSided`, message }
+  }
+  if (metric.window !== undefined && source !== 'feedback') {
+    yield { path: `${path}.window`, message: 'is only for source feedback' }
   }
   if (heavyTailed !== undefined && source !== 'feedback') {
     yield { path: `${path}.heavyTailed`, message: 'is only for source feedback' }

@@ -28,7 +28,10 @@ const Metric = Type.Object({
   direction: Type.Optional(literals(['up', 'down'], { description: 'which way is better' })),
   margin: Type.Optional(Margin),
   twoSided: Type.Optional(Type.Boolean()),
-  heavyTailed: Type.Optional(Type.Boolean())
+  heavyTailed: Type.Optional(Type.Boolean()),
+  window: Type.Optional(Type.Union([Duration], { description: 'feedback that comes later after its answer is not counted' })),
+  minSamples: Type.Optional(Type.Integer({ minimum: 2, maximum: 1_000_000_000, description: 'instead of that of the analysis' })),
+  dryRun: Type.Optional(Type.Boolean({ description: 'only shown, whatever its role' }))
 }, strict)
 
 const Rule = Type.Object({

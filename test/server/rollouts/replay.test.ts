@@ -37,8 +37,8 @@ async function judged (): Promise<{ registry: Registry, id: string, dataDir: str
     const outcome = { stage: 1, weightBps: 5_000, arm, failed: i % 97 === 0, bucket, latencyMs: 5 + (i * 31 % 17) / 7 }
     trial.observe(outcome as Outcome, at)
     const isRight = i % 10 < (arm === 'challenger' ? 9 : 6)
-    trial.feedback({ ...outcome, at } as Outcome & { at: number }, bucket, 'correct', isRight ? 1 : 0)
-    trial.feedback({ ...outcome, at } as Outcome & { at: number }, bucket, 'value', Math.sin(i) * 1e3 - 1 / 3)
+    trial.feedback({ ...outcome, at } as Outcome & { at: number }, bucket, { key: 'correct', value: isRight ? 1 : 0, at })
+    trial.feedback({ ...outcome, at } as Outcome & { at: number }, bucket, { key: 'value', value: Math.sin(i) * 1e3 - 1 / 3, at })
     if (i % 20 !== 19) continue
     trial.look(at)
     trial.save(registry.rollouts, at)

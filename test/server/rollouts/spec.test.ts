@@ -99,6 +99,18 @@ describe('parseRolloutSpec', () => {
     expect(parseRolloutSpec(parse(DOCUMENT)).analysis).not.toHaveProperty('budget')
   })
 
+  it('only shows a metric on a dry run, which is none to decide by', () => {
+    const document = changed((d: Draft) => {
+      d.analysis!.metrics.push({ name: 'bought', source: 'feedback', key: 'bought', role: 'critical', direction: 'up', margin: { absolute: 0.1 }, window: '24h', minSamples: 50, dryRun: true })
+    })
+    expect(parseRolloutSpec(document).analysis!.metrics[3]).toEqual(
+      { name: 'bought', source: 'feedback', key: 'bought', role: 'monitor', direction: 'up', margin: { absolute: 0.1 }, windowMs: 86_400_000, minSamples: 50 })
+
+    expect(faultsOf(changed((d: Draft) => {
+      for (const metric of d.analysis!.metrics) metric['dryRun'] = true
+    }))).toEqual({ 'analysis.metrics': 'mode superiority needs a metric of role primary' })
+  })
+
   it('names every wrong path of a document at once', () => {
     const faults = faultsOf(changed((d: Draft) => {
       delete d.model
@@ -140,6 +152,7 @@ describe('parseRolloutSpec', () => {
     ['analysis.metrics[1].limit', (d) => { d.analysis!.metrics[1]!['limit'] = '1s' }],
     ['analysis.metrics[1].limit', (d) => { delete d.analysis!.metrics[1]!['quantile']; d.analysis!.metrics[1]!['limit'] = 'soon' }],
     ['analysis.metrics[1].limit', (d) => { delete d.analysis!.metrics[1]!['quantile']; d.analysis!.metrics[1]!['limit'] = 0 }],
+    ['analysis.metrics[1].window', (d) => { d.analysis!.metrics[1]!['window'] = '24h' }],
     ['analysis.metrics[1].heavyTailed', (d) => { d.analysis!.metrics[1]!['heavyTailed'] = true }],
     ['analysis.metrics[2].twoSided', (d) => { d.analysis!.metrics[2]!['twoSided'] = true }],
     ['analysis.metrics[1].twoSided', (d) => { d.analysis!.metrics[1] = { name: 'x', source: 'latency', quantile: 0.5, role: 'monitor', twoSided: true } }],

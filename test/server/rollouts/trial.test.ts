@@ -49,6 +49,20 @@ describe('OpenTrial', () => {
     expect(eta.days).toBeCloseTo(eta.samples! / 1_000, 10)
   })
 
+  it('says the same after a restart of feedback that came too late', () => {
+    const slow = { name: 'kpi', source: 'feedback', key: 'bought', role: 'monitor', direction: 'up', window: '1h' }
+    const row = rowOf({ metrics: [errors, slow] })
+    const prediction = { requestId: 'a', rolloutId: 'r1', at: 2_000, stage: 1, weightBps: 5_000, arm: 'champion' as const, bucket: 9_000, failed: false, latencyMs: 5 }
+    const [live, restarted] = [new OpenTrial(row), new OpenTrial(row)]
+    live.observe(prediction, 2_000)
+    live.feedback(prediction, 9_000, { key: 'bought', value: 1, at: 2_000 + 3_600_001 })
+
+    restarted.replay({ prediction, values: { bought: 1 }, times: { bought: 2_000 + 3_600_001 } })
+
+    expect(live.conclude(9e6, false)!.evidence).toMatchObject({ late: { kpi: { champion: 1, challenger: 0 } } })
+    expect(restarted.conclude(9e6, false)!.evidence).toEqual(live.conclude(9e6, false)!.evidence)
+  })
+
   it('pauses when its samples are used up, though it be looked at again and again', () => {
     const trial = trialOf(rowOf({ maxSamples: 1_000 }), 1_000)
 

@@ -38,7 +38,7 @@ describe('TrafficLog', () => {
 
     const result = await log.feedback(feedback('a', { correct: 1 }, 'billing'))
 
-    expect(result).toEqual({ prediction: prediction('a'), accepted: ['correct'], duplicates: [] })
+    expect(result).toEqual({ prediction: prediction('a'), accepted: ['correct'], duplicates: [], at: expect.any(Number) as number })
   })
 
   it('takes each key of a prediction once, in any order', async () => {
@@ -48,11 +48,11 @@ describe('TrafficLog', () => {
     const second = await log.feedback(feedback('a', { correct: 1, late: 0.9 }))
 
     expect(second).toMatchObject({ accepted: ['correct'], duplicates: ['late'] })
-    expect(await replayed()).toEqual([{ prediction: prediction('a'), values: { correct: 1, late: 0.5 } }])
+    expect(await replayed()).toEqual([{ prediction: prediction('a'), values: { correct: 1, late: 0.5 }, times: { correct: expect.any(Number) as number, late: expect.any(Number) as number } }])
   })
 
   it('says that an id is unknown', async () => {
-    expect(await log.feedback(feedback('nobody', { correct: 1 }))).toEqual({ prediction: null, accepted: [], duplicates: [] })
+    expect(await log.feedback(feedback('nobody', { correct: 1 }))).toEqual({ prediction: null, accepted: [], duplicates: [], at: expect.any(Number) as number })
   })
 
   it('joins feedback, and replays a rollout in order, after a restart', async () => {

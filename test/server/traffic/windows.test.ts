@@ -25,8 +25,8 @@ describe('Windows', () => {
     windows.request(place(), false, 101)
     windows.request(place({ bucket: 8 }), true, 5_000)
     windows.request(place({ arm: 'challenger', at: HOUR }), false, 50)
-    windows.feedback(place(), 'correct', 1)
-    windows.feedback(place(), 'other', 1)
+    windows.feedback(place(), { key: 'correct', value: 1, at: HOUR })
+    windows.feedback(place(), { key: 'other', value: 1, at: HOUR })
 
     const { strata } = windows.evidence(moment)
 
@@ -35,6 +35,19 @@ describe('Windows', () => {
       errors: { moments: { n: 3, sum: 1, clusters: 2 } }, slow: { moments: { n: 2, sum: 1, isBinary: true } }, p95: { histogram: { min: 100, max: 101 } }, accuracy: { moments: { n: 1, sum: 1 } }
     })
     expect(strata[1]!.challenger).toMatchObject({ errors: { moments: { n: 1, sum: 0 } }, slow: { moments: { n: 1, sum: 0 } } })
+  })
+
+  it('counts feedback that comes after the window of a metric as late, and no feedback of others', () => {
+    const metrics = [{ ...spec.metrics[3]!, windowMs: HOUR }, { ...spec.metrics[3]!, name: 'whenever' }]
+    const windows = new Windows({ ...spec, metrics })
+    windows.feedback(place({ at: 5 }), { key: 'correct', value: 1, at: 5 + HOUR })
+    expect(windows.evidence(moment)).not.toHaveProperty('late')
+
+    windows.feedback(place({ at: 5 }), { key: 'correct', value: 0, at: 6 + HOUR })
+    const { late, strata } = windows.evidence(moment)
+
+    expect(late).toEqual({ accuracy: { champion: 1, challenger: 0 } })
+    expect(strata[0]!.champion).toMatchObject({ accuracy: { moments: { n: 1, sum: 1 } }, whenever: { moments: { n: 2, sum: 1 } } })
   })
 
   it('has a block per hour for two days of a weight and per day from then on, so that a year stays a few hundred', () => {
