@@ -31,7 +31,8 @@ export function compileAgreements (analysis: AnalysisDocument | undefined): Metr
 
 /** Agreement is a score of 0..1 of each mirrored pair, and what is missing to 1 is the effect. */
 function compileMetric (document: MetricDocument): MetricSpec {
-  const { limit, direction, window, dryRun, output: _output, method: _method, tolerance: _tolerance, ...rest } = document
+  const { limit, direction, window, dryRun, ...more } = document
+  const { output: _output, method: _method, tolerance: _tolerance, ...rest } = more
   const metric = dryRun === true ? { ...rest, role: 'monitor' as const } : rest
   if (metric.source === 'agreement') {
     const key = agreementKey(metric.name)
