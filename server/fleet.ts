@@ -2,10 +2,12 @@ import type { LiveModel, LiveSpec, ModelPool } from '../models/pool.js'
 import { RegistryError } from '../registry/errors.js'
 import type { Registry } from '../registry/registry.js'
 import type { Log } from './log.js'
+import type { Arms } from './routing/arms.js'
 import type { Conversation, ModelRoute, RoutingSnapshot, Target, Trial } from './routing/snapshot.js'
 
 /** An open trial as the controller wants it routed. `isRouting` is false until its first weight is set. */
-export interface TrialSetting extends Omit<Trial<LiveModel>, 'challenger'> {
+export interface TrialSetting extends Omit<Trial<LiveModel>, 'challenger' | 'arms'> {
+  readonly arms?: Arms
   readonly model: string
   readonly challenger: string
   readonly isRouting: boolean
@@ -139,7 +141,8 @@ export class Fleet {
         previous,
         this.#serving.get(model),
         this.#forced.get(model),
-        this.#trials.get(model)?.challenger
+        this.#trials.get(model)?.challenger,
+        ...this.#trials.get(model)?.arms?.ranges.map((range) => range.version) ?? []
       ]
       for (const version of versions) if (version != null) desired.set(keyOf(model, version), { model, version })
     }
@@ -236,9 +239,24 @@ export class Fleet {
    */
   #trial (model: string, versions: ReadonlyMap<string, Target<LiveModel>>): Trial<LiveModel> | null {
     const setting = this.#trials.get(model)
+    if (setting?.arms !== undefined) return contested(setting, setting.arms, versions)
     const challenger = setting === undefined ? undefined : versions.get(setting.challenger)
     if (setting === undefined || challenger === undefined || !setting.isRouting) return null
     if (challenger.live.state === 'loading') return null
-    return { ...setting, challenger }
+    const { arms: _arms, ...routed } = setting
+    return { ...routed, challenger }
   }
+}
+
+/** Of several challengers those that are loading still get no sessions, as if they were alone. */
+function contested (
+  setting: TrialSetting, arms: Arms, versions: ReadonlyMap<string, Target<LiveModel>>
+): Trial<LiveModel> | null {
+  if (!setting.isRouting) return null
+  const ranges = arms.ranges.flatMap((range) => {
+    const target = versions.get(range.version)
+    return target === undefined || target.live.state === 'loading' ? [] : [{ ...range, target }]
+  })
+  const challenger = ranges[0]?.target
+  return challenger === undefined ? null : { ...setting, challenger, arms: { reservedBps: arms.reservedBps, ranges } }
 }

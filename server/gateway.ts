@@ -253,6 +253,12 @@ function weights (fleet: Fleet) {
     const challenger = trial?.weightBps ?? 0
     const rows = [{ model, version: champion.version, rollout, weightBps: 10_000 - challenger }]
     if (trial === null) return rows
+    if (trial.arms !== undefined) {
+      const several = trial.arms.ranges.map(({ version, fromBps, toBps }) =>
+        ({ model, version, rollout, weightBps: toBps - fromBps }))
+      const theirs = several.reduce((sum, { weightBps }) => sum + weightBps, 0)
+      return [{ ...rows[0]!, weightBps: 10_000 - theirs }, ...several]
+    }
     return [...rows, { model, version: trial.challenger.version, rollout, weightBps: challenger }]
   })
 }

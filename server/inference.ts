@@ -198,9 +198,10 @@ export class Inference {
   /** The challenger's turn. What goes wrong on its side counts against it, and the user gets the champion's answer. */
   async #challenge (
     call: InferenceCall, trial: Trial<LiveModel>, champion: Target<LiveModel>,
-    { bucket, source, key }: Assignment, deadlineAt: number
+    { bucket, source, key, version }: Assignment, deadlineAt: number
   ): Promise<InferenceAnswer> {
-    const { challenger, rolloutId } = trial
+    const { rolloutId } = trial
+    const challenger = trial.arms?.ranges.find((range) => range.version === version)?.target ?? trial.challenger
     const startedAt = performance.now()
     try {
       const failoverAt = Math.min(deadlineAt, this.#options.now() + this.#options.failoverAfterMs)

@@ -142,4 +142,6 @@ export interface Evidence {
   /** Per metric the values of feedback that came too late to be counted. Decides nothing. */
   readonly late?: Readonly<Record<string, { readonly champion: number, readonly challenger: number }>>
   readonly samplesPerDay?: number
+  /** The version that it is of, where several are on trial; nothing is decided by it. */
+  readonly challenger?: string
 }

@@ -29,7 +29,7 @@ export interface RolloutRow {
 }
 
 /** What may change together with an event. */
-export type RolloutPatch = Partial<Pick<RolloutRow, 'step' | 'weightBps' | 'stage' | 'pausedUntil' | 'details'>>
+export type RolloutPatch = Partial<Pick<RolloutRow, 'challenger' | 'step' | 'weightBps' | 'stage' | 'pausedUntil' | 'details'>>
 
 export interface RolloutHistoryEntry {
   readonly epoch: number

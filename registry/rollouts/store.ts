@@ -224,7 +224,7 @@ export class RolloutStore {
   #write (connection: Connection, { before, after, event, actor }: {
     before: RolloutRow, after: RolloutRow, event: RolloutEvent | 'revert', actor: string
   }): void {
-    const { id, state, step, weightBps, epoch, reason, updatedAt: at } = after
+    const { id, state, step, weightBps, epoch, reason, challenger, updatedAt: at } = after
     if (!Number.isInteger(weightBps) || weightBps < 0 || weightBps > 10_000) {
       throw new RangeError(`weightBps must be an integer from 0 to 10000, got ${weightBps}`)
     }
@@ -234,7 +234,7 @@ export class RolloutStore {
     connection.insert(rolloutHistory).values({
       rolloutId: id, epoch, at, event, from: before.state, to: state, step, weightBps, actor, reason
     }).run()
-    const { model, champion, challenger, state: from } = before
+    const { model, champion, state: from } = before
     const details = { model, from, to: state, step, weightBps, epoch }
     this.#options.audit.append({ at, actor, action: `rollout.${event}`, subject: id, reason, details }, connection)
     const body = { champion, challenger, from, to: state, step, weightBps, epoch, actor, reason }

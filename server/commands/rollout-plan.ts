@@ -103,6 +103,7 @@ function wordsOf (step: PlanStep): string {
     case 'setTarget': return step.targeting === null ? 'no rules' : `${step.targeting.rules.length} rules, otherwise ${step.targeting.otherwise}`
     case 'pause': return step.durationMs === null ? step.reason ?? 'pause until somebody resumes' : `pause of ${step.durationMs / 1_000} s`
     case 'analysis': return 'analysis'
+    case 'contest': return 'contest until one wins, or the horizon'
   }
 }
 
@@ -110,7 +111,7 @@ type PlanStep = PlannedStep['step']
 
 function daysOf (step: PlanStep, days: number | null): string {
   if (days === null) return '?'
-  return step.kind === 'pause' || step.kind === 'analysis' ? days.toFixed(2) : '-'
+  return step.kind === 'pause' || step.kind === 'analysis' || step.kind === 'contest' ? days.toFixed(2) : '-'
 }
 
 function gateOf ({ name, role, median, atPower, note }: MetricForecast): string {

@@ -26,7 +26,12 @@ export function rolloutText (view: RolloutView): string {
   for (const { action, reason: finding } of verdict.health ?? []) {
     if (action !== 'none') lines.push(`health     ${action}: ${finding}`)
   }
-  return [...lines, ...verdict.metrics.map(metricLine)].join('\n')
+  const { arms } = view
+  if (arms === undefined) return [...lines, ...verdict.metrics.map(metricLine)].join('\n')
+  return [...lines, ...arms.flatMap((arm) => [
+    `${arm.version}  ${arm.weightBps === 0 ? 'out' : `${arm.weightBps / 100} %`}  ${arm.verdict.decision}: ${arm.verdict.reason}`,
+    ...arm.verdict.metrics.map(metricLine)
+  ])].join('\n')
 }
 
 /** How long it may still take, for the end of a line; nothing when that is not known. */

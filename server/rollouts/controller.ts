@@ -10,9 +10,11 @@ import type { FeedbackResult } from '../traffic/messages.js'
 import type { MirrorPair } from '../traffic/mirror.js'
 import type { TrafficLog } from '../traffic/log.js'
 import { ENGINE, type EngineOptions, RolloutEngine } from './engine.js'
+import { leaderOf } from './contest-steps.js'
+import { ContestTrial, openTrial, type Standing } from './contest.js'
 import { refuseShared } from './layers.js'
-import { parseRolloutSpec } from './spec.js'
-import { type Hand, NO_VERDICT, OpenTrial } from './trial.js'
+import { parseRolloutSpec, type RolloutSpec } from './spec.js'
+import { type Hand, NO_VERDICT, type OpenTrial } from './trial.js'
 
 /** Where rollouts are kept. */
 export type RolloutStorage = Pick<RolloutStore,
@@ -42,7 +44,7 @@ export class RolloutController {
   /** Takes up the rollouts that were open when the last gateway ended, with every observation that was logged. */
   async restore (): Promise<void> {
     for (const row of this.#store.open()) {
-      const trial = new OpenTrial(row)
+      const trial = openTrial(row)
       await this.#options.traffic.replay(
         row.id, (logged) => { trial.replay(logged) }, (mirrored) => { trial.replayMirrored(mirrored) })
       this.#trials.set(row.id, trial)
@@ -59,40 +61,50 @@ export class RolloutController {
    * ROLLOUT_OPEN, LAYER_TAKEN
    */
   start (document: unknown, hand: Hand): RolloutRow {
-    const { spec, gate, probes } = parseRolloutSpec(document)
+    const { spec, gate, probes, challengers } = parseRolloutSpec(document)
     const { registry, gates, probes: runs } = this.#options
-    const challenger = registry.show(spec.model, spec.challenger)
     const champion = registry.alias(spec.model, 'champion')
-    if (champion === null) throw new RegistryError('ALIAS_NOT_FOUND', `model ${spec.model} has no champion to compare with`)
-    if (champion === spec.challenger) {
-      throw new RegistryError('ALIAS_CONFLICT', `version ${champion} of model ${spec.model} is the champion already`)
-    }
-    const differences = compareSignatures(registry.show(spec.model, champion).serving, challenger.serving)
-    if (differences.length > 0 && !spec.allowSignatureChange) {
-      throw new RegistryError('SIGNATURE_CHANGED',
-        `version ${spec.challenger} does not fit the place of ${champion}: ${differences.join('; ')}; allowSignatureChange: true accepts that`)
+    for (const version of challengers) {
+      const { serving } = registry.show(spec.model, version)
+      if (champion === null) throw new RegistryError('ALIAS_NOT_FOUND', `model ${spec.model} has no champion to compare with`)
+      this.#requireFit(spec, champion, version, serving)
     }
     if (gate !== null) gates.check(gate)
     if (probes !== null) runs.check(probes)
     const row = this.#store.create({
       model: spec.model,
-      champion,
-      challenger: spec.challenger,
+      champion: champion!,
+      challenger: challengers[0]!,
       spec,
       salt: this.#options.newSalt(),
       ...hand,
       admit: (open) => { refuseShared(spec, open) }
     })
-    const trial = new OpenTrial(row)
+    const trial = openTrial(row)
     this.#trials.set(row.id, trial)
     this.#options.log('info', 'rollout opened', { rollout: row.id, model: row.model, champion, challenger: row.challenger })
     this.#engine.lookAt(trial)
     return trial.row
   }
 
+  /** @throws RegistryError ALIAS_CONFLICT, SIGNATURE_CHANGED */
+  #requireFit (spec: RolloutSpec, champion: string, version: string, serving: VersionDetail['serving']): void {
+    if (champion === version) {
+      throw new RegistryError('ALIAS_CONFLICT', `version ${champion} of model ${spec.model} is the champion already`)
+    }
+    const differences = compareSignatures(this.#options.registry.show(spec.model, champion).serving, serving)
+    if (differences.length === 0 || spec.allowSignatureChange) return
+    throw new RegistryError('SIGNATURE_CHANGED',
+      `version ${version} does not fit the place of ${champion}: ${differences.join('; ')}; allowSignatureChange: true accepts that`)
+  }
+
   /** The row and last verdict of a rollout. @throws RegistryError ROLLOUT_NOT_FOUND */
-  get (id: string): { readonly row: RolloutRow, readonly verdict: Verdict } {
+  get (id: string): { readonly row: RolloutRow, readonly verdict: Verdict, readonly arms?: readonly Standing[] } {
     const trial = this.#trials.get(id)
+    if (trial instanceof ContestTrial) {
+      const now = this.#options.now()
+      return { row: trial.row, verdict: trial.look(now), arms: trial.standings(now) }
+    }
     if (trial !== undefined) return { row: trial.row, verdict: trial.look(this.#options.now()) }
     const row = this.#store.get(id)
     return { row, verdict: (this.#store.verdicts(id, 1)[0]?.verdict as Verdict | undefined) ?? NO_VERDICT }
@@ -127,7 +139,7 @@ export class RolloutController {
   /** Makes the challenger champion now; what is left of the plan is skipped. */
   promote (id: string, hand: Hand): RolloutRow {
     const trial = this.#trial(id, 'promote')
-    this.#engine.apply(trial, 'promote', hand)
+    this.#engine.apply(trial, 'promote', hand, { patch: leaderOf(trial) })
     this.#engine.lookAt(trial)
     return trial.row
   }
@@ -160,8 +172,8 @@ export class RolloutController {
         : `a ${state} rollout has no step under way that could be skipped`)
     }
     const { pause: _pause, ...details } = trial.details
-    trial.breach = null
-    this.#engine.apply(trial, state === 'paused' ? 'resume' : 'advance', hand, { patch: { step: step + 1, pausedUntil: null, details } })
+    trial.forgive()
+    this.#engine.apply(trial, state === 'paused' ? 'resume' : 'advance', hand, { patch: { step: step + 1, pausedUntil: null, details, ...leaderOf(trial) } })
     this.#engine.lookAt(trial)
     return trial.row
   }
@@ -225,6 +237,14 @@ export class RolloutController {
 
   /** Within the request that breached: routing retreats now, and the disk is written to after the replies at hand. */
   #breach (trial: OpenTrial, reason: string): void {
+    if (trial instanceof ContestTrial) {
+      if (trial.live().length > 0) this.#engine.route(trial)
+      else this.#engine.leave(trial, { actor: ENGINE, reason: `no challenger is left: ${reason}`, isJudged: true })
+      setImmediate(() => {
+        if (this.#trials.has(trial.row.id)) this.#guard(trial, () => { this.#engine.lookAt(trial) })
+      })
+      return
+    }
     if (trial.plan.spec.onFailure === 'rollback' && trial.retreat === null) {
       this.#engine.leave(trial, { actor: ENGINE, reason, isJudged: true })
     }

@@ -6,6 +6,8 @@ import type { Log } from '../log.js'
 import type { Probes } from '../probes/probe-runs.js'
 import type { PinKeeper } from '../traffic/pin-keeper.js'
 import type { Gates } from './gate/gate-runs.js'
+import { compete, dropLeaving, watchContest } from './contest-steps.js'
+import { ContestTrial } from './contest.js'
 import { judgeGate } from './gate/judge.js'
 import { parseRolloutSpec } from './spec.js'
 import type { GatePlan } from './spec/gate.js'
@@ -61,12 +63,29 @@ export class RolloutEngine {
   lookAt (trial: OpenTrial): void {
     if (trial.retreat !== null) return this.#persistRetreat(trial)
     if (this.#isOverdue(trial)) return this.retreat(trial, { actor: ENGINE, reason: 'the progress deadline has passed', isJudged: false })
-    if (trial.isRouting && trial.row.state !== 'promoting') {
+    if (trial instanceof ContestTrial) this.#watch(trial)
+    else if (trial.isRouting && trial.row.state !== 'promoting') {
       const verdict = trial.look(this.#options.now())
       trial.save(this.#store, this.#options.now())
       if (verdict.decision === 'rollback') this.harm(trial, verdict.reason)
     }
     for (let i = 0; i < TRANSITIONS_PER_LOOK && !isFinal(trial.row.state) && this.#step(trial); i++);
+  }
+
+  /** Several challengers are looked at each for itself. */
+  #watch (trial: ContestTrial): void {
+    if (trial.leaving.size > 0) this.drop(trial)
+    if (!isFinal(trial.row.state) && trial.isRouting && trial.row.state !== 'promoting') watchContest(this, trial, this.#options.now())
+  }
+
+  /** Writes down which of several challengers routing has left. */
+  drop (trial: ContestTrial): void {
+    dropLeaving(this, trial, this.#options.now())
+  }
+
+  /** Stores the last verdict. */
+  save (trial: OpenTrial): void {
+    trial.save(this.#store, this.#options.now())
   }
 
   #isOverdue ({ row: { createdAt, state }, plan: { progressDeadlineMs } }: OpenTrial): boolean {
@@ -88,11 +107,14 @@ export class RolloutEngine {
   }
 
   #warm (trial: OpenTrial): boolean {
-    const load = this.#options.fleet.load(trial.row.model, trial.row.challenger)
-    if (load.state === 'failed') {
-      return this.apply(trial, 'fail', { actor: ENGINE, reason: `the challenger cannot be loaded: ${load.message}` })
+    for (const version of trial.versions) {
+      const load = this.#options.fleet.load(trial.row.model, version)
+      if (load.state === 'failed') {
+        const which = trial.versions.length > 1 ? `challenger ${version}` : 'the challenger'
+        return this.apply(trial, 'fail', { actor: ENGINE, reason: `${which} cannot be loaded: ${load.message}` })
+      }
+      if (load.state !== 'ready') return false
     }
-    if (load.state !== 'ready') return false
     const { gate } = trial.plan
     if (gate === null) return this.apply(trial, 'warmed', { actor: ENGINE, reason: 'the challenger is warm' })
     return this.#pass(trial, gate)
@@ -125,6 +147,7 @@ export class RolloutEngine {
         return this.pause(trial, 'step', { actor: ENGINE, reason }, until)
       }
       case 'analysis': return this.#analyse(trial)
+      case 'contest': return trial instanceof ContestTrial && compete(this, trial, this.#options.now())
     }
   }
 
@@ -164,7 +187,7 @@ export class RolloutEngine {
   resume (trial: OpenTrial, hand: Hand): boolean {
     const { step } = trial.row
     const { pause, ...details } = trial.details
-    trial.breach = null
+    trial.forgive()
     const accepted = pause === 'verdict' ? { accepted: step } : {}
     const patch = { step: pause === 'step' ? step + 1 : step, pausedUntil: null, details: { ...details, ...accepted } }
     return this.apply(trial, 'resume', hand, { patch })

@@ -41,12 +41,33 @@ export function forecastPlan (plan: Plan, options: ForecastOptions): PlannedStep
   return plan.steps.map((step, index) => {
     const setting = settingAfter(plan.steps, index + 1)
     if (step.kind === 'pause') return { step, setting, gate: [], days: daysOf(step.durationMs) }
+    if (step.kind === 'contest') return forecastContest(plan, step, setting, options)
     if (step.kind !== 'analysis') return { step, setting, gate: [], days: 0 }
     const gate = (plan.analysis?.metrics ?? []).filter(({ role }) => role !== 'monitor')
       .map((metric) => forecastMetric(metric, plan, setting, options))
     const isKnown = gate.every((forecast) => forecast.days !== null)
     return { step, setting, gate, days: isKnown ? Math.max(0, ...gate.map((forecast) => forecast.days!)) : null }
   })
+}
+
+/** Each challenger is compared with the champion alone, at its share of the risk. */
+function forecastContest (
+  plan: Plan, step: PlanStep, setting: Setting, { perDay, assumed }: ForecastOptions
+): PlannedStep {
+  const contest = plan.contest!
+  const champion = 10_000 - setting.weightBps
+  const analysis = { ...plan.analysis!, alpha: plan.analysis!.alpha / contest.length }
+  const gate = contest.flatMap(({ version, weightBps }) => {
+    const both = weightBps + champion
+    const alone = { ...setting, weightBps: 10_000 * weightBps / both }
+    const traffic = perDay === undefined ? {} : { perDay: perDay * both / 10_000 }
+    return analysis.metrics.filter(({ role }) => role !== 'monitor').map((metric) => {
+      const forecast = forecastMetric(metric, { ...plan, analysis }, alone, { ...traffic, assumed })
+      return { ...forecast, name: `${version} ${forecast.name}` }
+    })
+  })
+  const { durationMs } = analysis.budget ?? {}
+  return { step, setting, gate, days: durationMs === undefined ? null : durationMs / 86_400_000 }
 }
 
 function daysOf (durationMs: number | null): number | null {

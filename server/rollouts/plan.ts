@@ -7,6 +7,7 @@ export type PlanStep =
   | { readonly kind: 'setTarget', readonly targeting: Targeting | null }
   | { readonly kind: 'pause', readonly durationMs: number | null, readonly reason?: string }
   | { readonly kind: 'analysis' }
+  | { readonly kind: 'contest' }
 
 /** What is in force somewhere in a plan: shares in basis points, and rules. */
 export interface Setting {
@@ -29,6 +30,7 @@ function applied (setting: Setting, step: PlanStep): Setting {
     case 'setMirror': return { ...setting, mirrorBps: step.mirrorBps }
     case 'setTarget': return { ...setting, targeting: step.targeting }
     case 'pause':
+    case 'contest':
     case 'analysis': return setting
   }
 }

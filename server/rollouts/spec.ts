@@ -34,6 +34,10 @@ export interface Plan {
   readonly layer: Layer | null
   readonly analysis: AnalysisSpec | null
   readonly agreements: readonly MetricAgreement[]
+  /** The versions on trial, at least one. */
+  readonly challengers: readonly string[]
+  /** The challengers and their shares where there are several; null where there is one. */
+  readonly contest: ReadonlyArray<{ readonly version: string, readonly weightBps: number }> | null
   /** What must be passed before anybody is served. */
   readonly gate: GatePlan | null
   readonly probes: ProbesPlan | null
@@ -76,6 +80,8 @@ export function parseRolloutSpec (document: unknown): Plan {
     analysis: analysis === undefined ? null : compileAnalysis(analysis),
     agreements: compileAgreements(analysis),
     probes: spec.probes === undefined ? null : compileProbes(spec.probes),
+    challengers: spec.strategy.abn?.arms.map(({ version }) => version) ?? [spec.challenger!],
+    contest: spec.strategy.abn?.arms.map(({ version, weight }) => ({ version, weightBps: bps(weight) })) ?? null,
     gate: spec.gate === undefined ? null : compileGate(spec.gate),
     minDurationMs: analysis?.minDuration === undefined ? 0 : durationMs(analysis.minDuration),
     promotion: promotionOf(spec),

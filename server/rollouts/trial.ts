@@ -34,6 +34,8 @@ export interface Details {
   readonly pause?: PauseKind
   /** The step whose verdict a person has accepted by resuming: it does not pause there again. */
   readonly accepted?: number
+  /** Challengers of several that are out. */
+  readonly dropped?: readonly string[]
 }
 
 /** What of a request says which statistics it belongs to. */
@@ -68,9 +70,9 @@ export class OpenTrial {
   #saved: { readonly at: number, readonly digest: string } = { at: -Infinity, digest: '' }
   #force: { readonly step: number, readonly setting: Setting, readonly aim: Aim | null } | null = null
 
-  constructor (row: RolloutRow) {
+  constructor (row: RolloutRow, plan = parseRolloutSpec(row.spec)) {
     this.row = row
-    this.plan = parseRolloutSpec(row.spec)
+    this.plan = plan
     this.#windows = new Windows(this.plan.analysis)
     this.#pairs = new Pairs(this.plan.analysis)
     this.#breaker = new Breaker(this.plan.spec.breaker)
@@ -87,6 +89,11 @@ export class OpenTrial {
 
   get details (): Details {
     return this.row.details as Details
+  }
+
+  /** What must be warm before anything moves. */
+  get versions (): readonly string[] {
+    return [this.row.challenger]
   }
 
   /** Whether the challenger is in use now. */
@@ -212,6 +219,11 @@ export class OpenTrial {
     return { at, decision, reason, verdict, evidence, analysis, acted: true, engine: PACKAGE_VERSION, news }
   }
 
+  /** A person goes on in spite of a breach. */
+  forgive (): void {
+    this.breach = null
+  }
+
   /** A new weight or a lapsed breach changes what a look says. */
   touch (): void {
     this.#isDirty = true
@@ -230,7 +242,8 @@ export class OpenTrial {
 
   #evidence (at: number): Evidence {
     const { stage, weightBps } = this.row
-    const evidence = this.#windows.evidence({ stage, breaker: this.breach, elapsedMs: this.#elapsedMs(at) })
+    const seen = this.#windows.evidence({ stage, breaker: this.breach, elapsedMs: this.#elapsedMs(at) })
+    const evidence = this.plan.challengers.length > 1 ? { ...seen, challenger: this.row.challenger } : seen
     const pairs = this.#pairs.evidence(weightBps > 0 && weightBps < 10_000)
     return Object.keys(pairs).length === 0 ? evidence : { ...evidence, pairs }
   }

@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox'
 import type { Verdict } from '../../evaluators/verdict.js'
 import type { RolloutRow } from '../../registry/rollouts/rollout.js'
+import type { Standing } from '../rollouts/contest.js'
 
 const nullable = Type.Union([Type.Number(), Type.Null()])
 
@@ -71,13 +72,18 @@ export const RolloutViewSchema = Type.Object({
   updatedAt: Type.Number(),
   endedAt: nullable,
   reverted: Type.Union([Type.Object({ at: Type.Number(), actor: Type.String(), reason: Type.String() }), Type.Null()]),
-  verdict: VerdictView
+  verdict: VerdictView,
+  arms: Type.Optional(Type.Array(Type.Object({
+    version: Type.String(),
+    weightBps: Type.Integer(),
+    verdict: VerdictView
+  }), { description: 'of abn while it is open: each challenger, its share (0 once it is out) and the verdict on it' }))
 })
 
 export type RolloutView = Static<typeof RolloutViewSchema>
 
 /** A row and its verdict as one document. */
-export function viewRollout (row: RolloutRow, verdict: Verdict): RolloutView {
+export function viewRollout (row: RolloutRow, verdict: Verdict, arms?: readonly Standing[]): RolloutView {
   return {
     id: row.id,
     model: row.model,
@@ -92,6 +98,7 @@ export function viewRollout (row: RolloutRow, verdict: Verdict): RolloutView {
     updatedAt: row.updatedAt,
     endedAt: row.endedAt,
     reverted: row.reverted,
-    verdict: structuredClone(verdict) as RolloutView['verdict']
+    verdict: structuredClone(verdict) as RolloutView['verdict'],
+    ...arms === undefined ? {} : { arms: structuredClone(arms) as NonNullable<RolloutView['arms']> }
   }
 }

@@ -49,8 +49,8 @@ export interface RolloutRoutesOptions { readonly controller: RolloutController, 
 /** Rollouts: start, read, and act on them by hand. */
 export const rolloutRoutes: FastifyPluginAsyncTypebox<RolloutRoutesOptions> = async (app, { controller, registry }) => {
   const view = (id: string) => {
-    const { row, verdict } = controller.get(id)
-    return viewRollout(row, verdict)
+    const { row, verdict, arms } = controller.get(id)
+    return viewRollout(row, verdict, arms)
   }
 
   await app.register(async (scope) => { startRoute(scope, controller) })

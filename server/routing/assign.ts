@@ -1,5 +1,6 @@
 import { affinityKey, type KeyCarrier, scopedKey } from './affinity-key.js'
 import { bucketOf, BUCKETS } from './bucket.js'
+import { armOf, type Arms } from './arms.js'
 import { isInLayer } from './layer.js'
 import { cookieFor, type SessionCookie } from './session-cookie.js'
 import type { Trial } from './snapshot.js'
@@ -19,11 +20,13 @@ export interface Assignment {
   readonly cookie: SessionCookie | null
   /** Not in the rollout's slice of its layer: nothing of the trial concerns it. */
   readonly isOutside?: boolean
+  /** Which of several challengers. */
+  readonly version?: string
 }
 
 const OUTSIDE: Omit<Assignment, 'cookie'> = { arm: 'champion', source: 'none', bucket: null, key: null, isOutside: true }
 
-type Rules = Pick<Trial<unknown>, 'salt' | 'weightBps' | 'keys' | 'issue' | 'layer' | 'aim'>
+type Rules = Pick<Trial<unknown>, 'salt' | 'weightBps' | 'keys' | 'issue' | 'layer' | 'aim'> & { readonly arms?: Arms }
 
 export interface AssignOptions {
   /** The arm of a session that is pinned; null for one that is not. */
@@ -54,6 +57,7 @@ export function assign (trial: Rules, carrier: KeyCarrier, { pinned = () => null
     return { arm: trial.weightBps >= BUCKETS ? 'challenger' : 'champion', source: 'none', bucket: null, key, cookie }
   }
   const bucket = bucketOf(trial.salt, key)
+  if (trial.arms !== undefined) return { ...contested(trial.arms, bucket), key, cookie }
   const hashed = bucket < trial.weightBps ? 'challenger' : 'champion'
   const arm = pinned(key)
   if (arm === null) return { arm: hashed, source: 'hash', bucket, key, cookie }
@@ -66,4 +70,10 @@ function sessionOf (
   const given = affinityKey(keys, carrier)
   const cookie = cookieFor(issue, given, carrier, newId)
   return { key: given ?? (cookie === null ? null : scopedKey('cookie', cookie.value)), cookie }
+}
+
+function contested ({ ranges, reservedBps }: Arms, bucket: number): Omit<Assignment, 'key' | 'cookie'> {
+  const range = armOf(ranges, bucket)
+  if (range === null) return { arm: 'champion', source: 'hash', bucket: bucket < reservedBps ? null : bucket }
+  return { arm: 'challenger', source: 'hash', bucket, version: range.version }
 }

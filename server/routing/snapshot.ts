@@ -1,4 +1,5 @@
 import type { KeySource } from './affinity-key.js'
+import type { ArmRange, Arms } from './arms.js'
 import type { Layer } from './layer.js'
 import type { IssuedCookie } from './session-cookie.js'
 import type { Aim } from './targeting.js'
@@ -25,6 +26,8 @@ export interface Trial<Live> {
   /** Share of the requests that the challenger computes too, unseen, in basis points. */
   readonly mirrorBps: number
   readonly challenger: Target<Live>
+  /** Where there are several challengers: the range of each. */
+  readonly arms?: Arms<ArmRange & { readonly target: Target<Live> }>
   /** How long a session keeps the version that first answered it, ms since its last request; null when it does not. */
   readonly pinTtlMs: number | null
   /** The visit of a weight that requests routed now belong to. */

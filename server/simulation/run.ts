@@ -67,6 +67,8 @@ class Simulation {
   readonly #stage: Stage
   readonly #sessions: SessionPool
   readonly #arms: Readonly<Record<Arm, ArmModel>>
+  /** Challengers that differ from the others. */
+  readonly #versions: ReadonlyMap<string, ArmModel>
   readonly #heard = new DueQueue<Heard>()
   readonly #timeline: TimelineEntry[] = []
   readonly #counts = { requests: 0, challengerRequests: 0, exposedSessions: 0, mirroredRequests: 0, failedRequests: 0 }
@@ -90,8 +92,9 @@ class Simulation {
         this.#timeline.push({ elapsedMs: this.#elapsedMs, event, state, step, weightBps, reason })
       }
     })
-    const { document: { traffic }, arms: { champion, challenger } } = scenario
+    const { document: { traffic }, arms: { champion, challenger, versions } } = scenario
     this.#sessions = new SessionPool({ traffic, keys: plan.keys, attributes: plan.attributes, random })
+    this.#versions = new Map(Object.entries(versions).map(([version, arm]) => [version, createArm(arm, random)]))
     this.#arms = { champion: createArm(champion, random), challenger: createArm(challenger, random) }
   }
 
@@ -158,8 +161,10 @@ class Simulation {
     }
     const pinned = setting.pinTtlMs === null ? undefined : () => session.pin
     const requestId = `r${this.#counts.requests}`
-    const { arm, bucket, isOutside = false } = assign(setting, session.carrier, { pinned, newId: () => requestId })
-    const { failed, latencyMs } = this.#arms[arm].answer(this.#elapsedMs)
+    const by = { pinned, newId: () => requestId }
+    const { arm, bucket, isOutside = false, version } = assign(setting, session.carrier, by)
+    const model = this.#versions.get(version ?? '') ?? this.#arms[arm]
+    const { failed, latencyMs } = model.answer(this.#elapsedMs)
     const { rolloutId, stage, weightBps } = setting
     if (arm === 'challenger') this.#expose(session, failed)
     else if (failed) this.#counts.failedRequests++
@@ -168,7 +173,7 @@ class Simulation {
     if (arm === 'champion' && !isOutside) this.#mirror(setting, requestId, bucket, { failed, latencyMs })
     if (failed) return
     const prediction = { requestId, rolloutId, at: this.#now, stage, weightBps, arm, bucket, failed, latencyMs }
-    for (const { key, value, delayMs } of this.#arms[arm].tell(this.#elapsedMs, session.lean)) {
+    for (const { key, value, delayMs } of model.tell(this.#elapsedMs, session.lean)) {
       this.#heard.add(this.#now + delayMs, { prediction, key, value })
     }
   }

@@ -75,7 +75,11 @@ export const ScenarioSchema = Type.Object({
   maxDuration: Type.Optional(Duration),
   lookEvery: Type.Optional(Duration),
   person: Person,
-  arms: Type.Object({ champion: Arm, challenger: Arm }, strict)
+  arms: Type.Object({
+    champion: Arm,
+    challenger: Arm,
+    versions: Type.Optional(Type.Record(Type.String(), Arm, { description: 'challengers that differ from the others' }))
+  }, strict)
 }, strict)
 
 export type ScenarioDocument = Static<typeof ScenarioSchema>
@@ -90,7 +94,11 @@ export interface Scenario {
   /** A fixed time between looks, ms; null to look ever more rarely the older a stage is. */
   readonly lookEveryMs: number | null
   readonly personAfterMs: number
-  readonly arms: { readonly champion: ArmDocument, readonly challenger: ArmDocument }
+  readonly arms: {
+    readonly champion: ArmDocument
+    readonly challenger: ArmDocument
+    readonly versions: Readonly<Record<string, ArmDocument>>
+  }
 }
 
 const MAX_DURATION_DEFAULT = '30d'
@@ -105,7 +113,10 @@ export function parseScenario (document: unknown): Scenario {
   const faults: Fault[] = Number.isNaN(startAt) ? [{ path: 'start', message: 'expected a time such as 2026-01-05T00:00:00Z' }] : []
   faults.push(...distributionFaults(scenario), ...attributeFaults(scenario))
   if (faults.length > 0) throw new SpecError(faults)
-  const { champion, challenger } = scenario.arms
+  const { champion, challenger, versions = {} } = scenario.arms
+  const beside = (base: ArmDocument, arm: ArmDocument): ArmDocument =>
+    ({ ...base, ...arm, feedback: { ...base.feedback, ...arm.feedback } })
+  const general = beside(champion, challenger)
   const { lookEvery, maxDuration = MAX_DURATION_DEFAULT, person } = scenario
   return {
     document: scenario,
@@ -115,13 +126,16 @@ export function parseScenario (document: unknown): Scenario {
     personAfterMs: person.after === undefined ? 0 : durationMs(person.after),
     arms: {
       champion,
-      challenger: { ...champion, ...challenger, feedback: { ...champion.feedback, ...challenger.feedback } }
+      challenger: general,
+      versions: Object.fromEntries(Object.entries(versions).map(([version, arm]) => [version, beside(general, arm)]))
     }
   }
 }
 
-function distributionFaults ({ arms }: ScenarioDocument): Fault[] {
-  return Object.entries(arms).flatMap(([arm, { feedback = {} }]) => Object.entries(feedback).flatMap(([key, value]) => {
+function distributionFaults ({ arms: { versions = {}, ...arms } }: ScenarioDocument): Fault[] {
+  const named = Object.entries(versions).map(([version, arm]): [string, ArmDocument] => [`versions.${version}`, arm])
+  const all = [...Object.entries(arms), ...named]
+  return all.flatMap(([arm, { feedback = {} }]) => Object.entries(feedback).flatMap(([key, value]) => {
     const path = `arms.${arm}.feedback.${key}`
     const given = (['rate', 'mean', 'median'] as const).filter((name) => value[name] !== undefined)
     if (given.length !== 1) return [{ path, message: 'expected exactly one of rate, mean and median' }]

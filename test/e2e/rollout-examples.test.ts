@@ -9,14 +9,14 @@ import { eventually } from '../support/wait.js'
 
 const folder = fileURLToPath(new URL('../../docs/rollouts/', import.meta.url))
 const EXAMPLES = readdirSync(folder).filter((name) => name.endsWith('.yaml'))
-const STRATEGIES = ['blueGreen', 'canary', 'darkLaunch', 'featureFlag', 'progressive', 'shadow']
+const STRATEGIES = ['abn', 'blueGreen', 'canary', 'darkLaunch', 'featureFlag', 'progressive', 'shadow']
 
 let template: Awaited<ReturnType<typeof publishedTemplate>>
 let copy: ReturnType<typeof template.copy>
 let gateway: Gateway
 
 beforeAll(async () => {
-  template = await publishedTemplate({ '1.0.0': 1, '2.0.0': 1 }, '1.0.0')
+  template = await publishedTemplate({ '1.0.0': 1, '2.0.0': 1, '2.1.0': 1 }, '1.0.0')
   copy = template.copy()
   gateway = await runGateway(copy.dataDir)
 })

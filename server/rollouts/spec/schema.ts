@@ -83,6 +83,12 @@ const Strategy = Type.Object({
     weight: Percent('share of the sessions where a rule says split', { default: 50 }),
     duration: Type.Optional(Duration)
   }, { ...strict, description: 'rules on attributes, and a switch' })),
+  abn: Type.Optional(Type.Object({
+    arms: Type.Array(Type.Object({
+      version: Type.String({ minLength: 1, maxLength: 128, description: 'a challenger' }),
+      weight: Percent('its share of the sessions', { minimum: 0.01 })
+    }, strict), { minItems: 1, maxItems: 7, description: 'the challengers; the champion has the rest' })
+  }, { ...strict, description: 'several challengers with fixed shares until one of them wins' })),
   darkLaunch: Type.Optional(Type.Object({
     when: Rule.properties.when,
     mirror: Percent('mirrored', { default: 0 }),
@@ -116,7 +122,9 @@ const Breaker = Type.Object({
 /** The document a rollout is started with; immutable afterwards. */
 export const RolloutSpecSchema = Type.Object({
   model: Type.String({ minLength: 1, maxLength: 128 }),
-  challenger: Type.String({ minLength: 1, maxLength: 128, description: 'a version, quoted in YAML: "2.0.0"' }),
+  challenger: Type.Optional(Type.String({
+    minLength: 1, maxLength: 128, description: 'a version, quoted in YAML: "2.0.0"; for abn its arms instead'
+  })),
   affinity: Type.Object({
     keys: Type.Array(Type.String({ maxLength: 256 }), {
       minItems: 1, maxItems: 10, default: ['header:x-session-id', 'cookie:gauntlet_session']

@@ -1,5 +1,6 @@
 import type { Fault } from '../spec-error.js'
 import { analysisFault, settingAfter, type PlanStep } from '../plan.js'
+import { contestFaults } from './contest-faults.js'
 import { durationMs } from './duration.js'
 import type { RolloutSpec, StrategyDocument, StrategyName } from './schema.js'
 
@@ -23,13 +24,17 @@ export function promotionOf (spec: RolloutSpec): 'automatic' | 'manual' {
 
 /** Compiles the one strategy of a valid document into steps. Pure. */
 export function compileStrategy (spec: RolloutSpec): PlanStep[] {
-  const { canary, progressive, blueGreen, shadow, featureFlag, darkLaunch } = spec.strategy
+  const { canary, progressive, blueGreen, shadow, featureFlag, darkLaunch, abn } = spec.strategy
   const hasAnalysis = spec.analysis !== undefined
   if (canary !== undefined) return canary.steps.map(compileStep)
   if (progressive !== undefined) return compileProgressive(progressive, hasAnalysis)
   if (blueGreen !== undefined) return compileBlueGreen(blueGreen, hasAnalysis)
   if (shadow !== undefined) {
     return [setMirror(shadow.mirror), ...waits(shadow.duration), ...analyses(hasAnalysis)]
+  }
+  if (abn !== undefined) {
+    const weight = abn.arms.reduce((sum, arm) => sum + Math.round(arm.weight * 100), 0)
+    return [{ kind: 'setWeight', weightBps: weight }, { kind: 'contest' }]
   }
   if (featureFlag !== undefined) return compileFeatureFlag(featureFlag, hasAnalysis)
   return darkLaunch === undefined ? [] : compileDarkLaunch(darkLaunch, hasAnalysis)
@@ -39,10 +44,12 @@ export function compileStrategy (spec: RolloutSpec): PlanStep[] {
 export function strategyFaults (spec: RolloutSpec): Fault[] {
   const names = strategyNames(spec)
   if (names.length !== 1) {
-    const known = 'canary, progressive, blueGreen, shadow, featureFlag, darkLaunch'
+    const known = 'canary, progressive, blueGreen, shadow, featureFlag, darkLaunch, abn'
     return [{ path: 'strategy', message: `expected exactly one of ${known}, got ${names.join(', ') || 'none'}` }]
   }
   const [name] = names as [StrategyName]
+  if (name === 'abn') return contestFaults(spec)
+  if (spec.challenger === undefined) return [{ path: 'challenger', message: 'is required' }]
   if (name === 'canary') return canaryFaults(spec)
   const faults = name === 'progressive' ? progressiveFaults(spec.strategy.progressive!) : []
   if (faults.length > 0) return faults

@@ -16,6 +16,7 @@ function wordsOf (step: PlanStep): string {
     case 'setTarget': return step.targeting === null ? 'no rules' : `${step.targeting.rules.map(({ serve }) => serve).join()}, else ${step.targeting.otherwise}`
     case 'pause': return step.durationMs === null ? 'pause' : `pause ${step.durationMs}`
     case 'analysis': return 'analysis'
+    case 'contest': return 'contest'
   }
 }
 
@@ -66,7 +67,7 @@ describe('a strategy becomes steps', () => {
 
 describe('a strategy is refused', () => {
   it.each<[string, object, object, Record<string, string>]>([
-    ['when there is none', {}, {}, { strategy: 'expected exactly one of canary, progressive, blueGreen, shadow, featureFlag, darkLaunch, got none' }],
+    ['when there is none', {}, {}, { strategy: 'expected exactly one of canary, progressive, blueGreen, shadow, featureFlag, darkLaunch, abn, got none' }],
     ['when there are two', { shadow: {}, blueGreen: {} }, {}, { strategy: expect.stringContaining('got shadow, blueGreen') as string }],
     ['when a step is two', { canary: { steps: [{ setWeight: 5, pause: {} }] } }, {}, { 'strategy.canary.steps[0]': expect.stringContaining('exactly one of setWeight, setMirror, setTarget') as string }],
     ['when an analysis compares nothing', { canary: { steps: [{ setWeight: 0 }, { analysis: {} }] } }, { analysis }, { 'strategy.canary.steps[1]': expect.stringContaining('compares nothing') as string }],
