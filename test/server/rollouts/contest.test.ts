@@ -134,6 +134,7 @@ describe('a document with several challengers', () => {
     ['analysis.mode', documentOf({}, { mode: 'equivalence' })],
     ['analysis.maxDuration', documentOf({}, { maxDuration: undefined })],
     ['analysis.metrics', documentOf({}, { metrics: [ERRORS] })],
+    ['analysis.metrics', documentOf({}, { metrics: [ERRORS, { ...ACCURACY, dryRun: true }] })],
     ['analysis.metrics[0].margin', documentOf({}, { metrics: [{ ...ACCURACY, margin: undefined }] })],
     ['challenger', { model: 'm', strategy: { canary: { steps: [{ setWeight: 1 }] } } }]
   ])('is refused by %s', (path, document) => {
