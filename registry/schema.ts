@@ -112,7 +112,7 @@ export const rolloutHistory = sqliteTable('rollout_history', {
   rolloutId: text('rollout_id').notNull().references(() => rollouts.id),
   epoch: integer('epoch').notNull(),
   at: integer('at').notNull(),
-  event: text('event').$type<RolloutEvent | 'revert'>().notNull(),
+  event: text('event').$type<RolloutEvent | 'revert' | 'settle'>().notNull(),
   from: text('from_state').$type<RolloutState>().notNull(),
   to: text('to_state').$type<RolloutState>().notNull(),
   step: integer('step').notNull(),

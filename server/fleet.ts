@@ -3,13 +3,16 @@ import { RegistryError } from '../registry/errors.js'
 import type { Registry } from '../registry/registry.js'
 import type { Log } from './log.js'
 import type { Arms } from './routing/arms.js'
+import { BUCKETS } from './routing/bucket.js'
 import type { Conversation, ModelRoute, RoutingSnapshot, Target, Trial } from './routing/snapshot.js'
 
 /** An open trial as the controller wants it routed. `isRouting` is false until its first weight is set. */
-export interface TrialSetting extends Omit<Trial<LiveModel>, 'challenger' | 'arms'> {
+export interface TrialSetting extends Omit<Trial<LiveModel>, 'challenger' | 'control' | 'arms'> {
   readonly arms?: Arms
   readonly model: string
   readonly challenger: string
+  /** The champion before, while the promotion of the challenger is watched. */
+  readonly control?: string
   readonly isRouting: boolean
   /** Switched off by a person: not even testers are served by the challenger. */
   readonly isOff: boolean
@@ -142,6 +145,7 @@ export class Fleet {
         this.#serving.get(model),
         this.#forced.get(model),
         this.#trials.get(model)?.challenger,
+        this.#trials.get(model)?.control,
         ...this.#trials.get(model)?.arms?.ranges.map((range) => range.version) ?? []
       ]
       for (const version of versions) if (version != null) desired.set(keyOf(model, version), { model, version })
@@ -243,8 +247,15 @@ export class Fleet {
     const challenger = setting === undefined ? undefined : versions.get(setting.challenger)
     if (setting === undefined || challenger === undefined || !setting.isRouting) return null
     if (challenger.live.state === 'loading') return null
-    const { arms: _arms, ...routed } = setting
-    return { ...routed, challenger }
+    const { control: before, arms: _arms, ...rest } = setting
+    return before === undefined ? { ...rest, challenger } : this.#watched({ ...rest, challenger }, versions.get(before))
+  }
+
+  /** Without the version it is compared with, a promoted challenger has everybody, and only the breaker watches. */
+  #watched (trial: Trial<LiveModel>, control: Target<LiveModel> | undefined): Trial<LiveModel> | null {
+    if (this.#serving.get(trial.challenger.live.spec.name) !== trial.challenger.version) return null
+    if (control?.live.state === 'ready') return { ...trial, control }
+    return { ...trial, weightBps: BUCKETS, control: trial.challenger }
   }
 }
 
@@ -252,11 +263,12 @@ export class Fleet {
 function contested (
   setting: TrialSetting, arms: Arms, versions: ReadonlyMap<string, Target<LiveModel>>
 ): Trial<LiveModel> | null {
-  if (!setting.isRouting) return null
+  const { control: _control, ...routed } = setting
+  if (!routed.isRouting) return null
   const ranges = arms.ranges.flatMap((range) => {
     const target = versions.get(range.version)
     return target === undefined || target.live.state === 'loading' ? [] : [{ ...range, target }]
   })
   const challenger = ranges[0]?.target
-  return challenger === undefined ? null : { ...setting, challenger, arms: { reservedBps: arms.reservedBps, ranges } }
+  return challenger === undefined ? null : { ...routed, challenger, arms: { reservedBps: arms.reservedBps, ranges } }
 }

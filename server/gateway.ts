@@ -213,8 +213,7 @@ function watch (config: Config, { registry, fleet, controller, traffic, notices,
   }
   const prune = (): void => {
     notices.prune()
-    const keep = registry.rollouts.open().map(({ id }) => id)
-    traffic.prune(keep, Date.now() - config.trafficRetentionHours * 3_600_000)
+    traffic.prune(controller.driven(), Date.now() - config.trafficRetentionHours * 3_600_000)
       .catch((error: Error) => { log('warn', 'old predictions could not be pruned', { error: error.message }) })
   }
   prune()
@@ -251,7 +250,8 @@ function weights (fleet: Fleet) {
     if (champion === null) return []
     const rollout = trial?.rolloutId ?? ''
     const challenger = trial?.weightBps ?? 0
-    const rows = [{ model, version: champion.version, rollout, weightBps: 10_000 - challenger }]
+    const { version } = trial?.control ?? champion
+    const rows = [{ model, version, rollout, weightBps: 10_000 - challenger }]
     if (trial === null) return rows
     if (trial.arms !== undefined) {
       const several = trial.arms.ranges.map(({ version, fromBps, toBps }) =>
@@ -259,6 +259,7 @@ function weights (fleet: Fleet) {
       const theirs = several.reduce((sum, { weightBps }) => sum + weightBps, 0)
       return [{ ...rows[0]!, weightBps: 10_000 - theirs }, ...several]
     }
+    if (trial.control === trial.challenger) return [{ model, version, rollout, weightBps: 10_000 }]
     return [...rows, { model, version: trial.challenger.version, rollout, weightBps: challenger }]
   })
 }

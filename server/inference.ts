@@ -80,10 +80,12 @@ export class Inference {
       const outputs = await this.#run(champion, 'champion', call, deadlineAt, true)
       return { target: champion, arm: 'champion', rolloutId: null, assignment: 'none', outputs }
     }
-    const assignment = assign(trial, call.carrier, { pinned: this.#pinned(call.model, trial, champion), newId })
+    const control = trial.control ?? champion
+    const assignment = assign(trial, call.carrier, { pinned: this.#pinned(call.model, trial, control), newId })
+    const defender = assignment.isOutside === true ? champion : control
     const answer = await (assignment.arm === 'challenger'
-      ? this.#challenge(call, trial, champion, assignment, deadlineAt)
-      : this.#defend(call, trial, champion, assignment, deadlineAt))
+      ? this.#challenge(call, trial, control, assignment, deadlineAt)
+      : this.#defend(call, trial, defender, assignment, deadlineAt))
     return assignment.cookie === null ? answer : { ...answer, cookie: assignment.cookie }
   }
 

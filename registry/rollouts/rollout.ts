@@ -34,7 +34,7 @@ export type RolloutPatch = Partial<Pick<RolloutRow, 'challenger' | 'step' | 'wei
 export interface RolloutHistoryEntry {
   readonly epoch: number
   readonly at: number
-  readonly event: RolloutEvent | 'revert'
+  readonly event: RolloutEvent | 'revert' | 'settle'
   readonly from: RolloutState
   readonly to: RolloutState
   readonly step: number

@@ -34,6 +34,16 @@ export interface ApplyOptions extends Actor {
   readonly verdict?: ConcludedVerdict
 }
 
+export interface RevertOptions extends Actor {
+  /** What was concluded when it was taken back: stored with it, or neither is. */
+  readonly verdict?: ConcludedVerdict
+}
+
+export interface SettleOptions extends Actor {
+  readonly epoch: number
+  readonly details: Record<string, unknown>
+}
+
 export interface RolloutStoreOptions {
   readonly database: Database
   readonly aliases: AliasStore
@@ -141,12 +151,13 @@ export class RolloutStore {
    * Takes a promotion back: the model's latest rollout, once. The champion returns; the rollout stays promoted.
    * @throws RegistryError ROLLOUT_NOT_FOUND, ILLEGAL_TRANSITION, ALIAS_CONFLICT when the champion is another by now
    */
-  revert (id: string, { actor, reason }: Actor): RolloutRow {
+  revert (id: string, { actor, reason, verdict }: RevertOptions): RolloutRow {
     const { database, aliases, now, onAliasMoved } = this.#options
     const reverted = inTransaction(database, (connection) => {
       const at = now()
       const before = requireRollout(connection, id)
       refuseRevert(before, latestOf(connection, before.model))
+      if (verdict !== undefined) this.#conclude(connection, before, verdict)
       const after = { ...before, epoch: before.epoch + 1, reason, updatedAt: at, reverted: { at, actor, reason } }
       this.#write(connection, { before, after, event: 'revert', actor })
       const { model, champion, challenger } = before
@@ -155,6 +166,24 @@ export class RolloutStore {
     })
     onAliasMoved()
     return reverted
+  }
+
+  /**
+   * Ends the watch over a promotion, which stands: the details as they are from now on.
+   * @throws RegistryError ROLLOUT_NOT_FOUND, ROLLOUT_CONFLICT; ILLEGAL_TRANSITION when it is not promoted, or reverted
+   */
+  settle (id: string, { epoch, details, actor, reason }: SettleOptions): RolloutRow {
+    const { database, now } = this.#options
+    return inTransaction(database, (connection) => {
+      const before = requireRollout(connection, id)
+      if (before.epoch !== epoch) throw stale(before, epoch)
+      if (before.state !== 'promoted' || before.reverted !== null) {
+        throw new RegistryError('ILLEGAL_TRANSITION', `rollout ${quote(id)} has no promotion that could be settled`)
+      }
+      const after = { ...before, epoch: epoch + 1, reason, updatedAt: now(), details }
+      this.#write(connection, { before, after, event: 'settle', actor })
+      return requireRollout(connection, id)
+    })
   }
 
   /** What happened, oldest first. @throws RegistryError ROLLOUT_NOT_FOUND */
@@ -222,7 +251,7 @@ export class RolloutStore {
   }
 
   #write (connection: Connection, { before, after, event, actor }: {
-    before: RolloutRow, after: RolloutRow, event: RolloutEvent | 'revert', actor: string
+    before: RolloutRow, after: RolloutRow, event: RolloutEvent | 'revert' | 'settle', actor: string
   }): void {
     const { id, state, step, weightBps, epoch, reason, challenger, updatedAt: at } = after
     if (!Number.isInteger(weightBps) || weightBps < 0 || weightBps > 10_000) {

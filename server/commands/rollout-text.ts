@@ -7,7 +7,7 @@ export function rolloutLine (view: RolloutView): string {
   const { id, model, champion, challenger, state, weightBps, verdict, reason } = view
   const samples = verdict.metrics.map((metric) => Math.min(metric.n.champion, metric.n.challenger))
   const least = samples.length === 0 ? '' : `  n >= ${Math.min(...samples)}`
-  const said = state === 'progressing' ? `${verdict.reason}${soon(verdict.eta)}` : reason
+  const said = state === 'progressing' || view.watchedUntil !== null ? `${verdict.reason}${soon(verdict.eta)}` : reason
   return `${id}  ${model}  ${champion} -> ${challenger}  ${state}  ${weightBps / 100} %${least}  ${said}`
 }
 
@@ -21,6 +21,7 @@ export function rolloutText (view: RolloutView): string {
     `reason     ${reason}`,
     `verdict    ${verdict.decision}: ${verdict.reason}`
   ]
+  if (view.watchedUntil !== null) lines.push(`watched    until ${new Date(view.watchedUntil).toISOString()}, against ${champion}`)
   if (reverted !== null) lines.push(`reverted   ${new Date(reverted.at).toISOString()} by ${reverted.actor}: ${reverted.reason}`)
   if (verdict.eta !== undefined && verdict.decision === 'continue') lines.push(`eta        ${verdict.eta.reason}`)
   for (const { action, reason: finding } of verdict.health ?? []) {

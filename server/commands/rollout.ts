@@ -16,7 +16,7 @@ export interface RolloutCommandsContext {
 const ACTS: Readonly<Record<Act, string>> = {
   pause: 'hold the weight until somebody resumes',
   resume: 'go on: past a pause, or with a verdict that paused accepted',
-  skip: 'take the present step for done',
+  skip: 'take the present step for done; of a promotion that is watched: the watch',
   off: 'switch the challenger off for everybody at once; the rollout goes on when it is switched on',
   on: 'switch it on again',
   promote: 'make the challenger champion now',

@@ -1,6 +1,6 @@
 import type { Verdict } from '../../evaluators/verdict.js'
 import { RegistryError } from '../../registry/errors.js'
-import { next, type RolloutEvent } from '../../registry/rollouts/machine.js'
+import { isFinal, next, type RolloutEvent } from '../../registry/rollouts/machine.js'
 import type { RolloutRow } from '../../registry/rollouts/rollout.js'
 import type { RolloutStore } from '../../registry/rollouts/store.js'
 import type { VersionDetail } from '../../registry/versions.js'
@@ -14,13 +14,14 @@ import { leaderOf } from './contest-steps.js'
 import { ContestTrial, openTrial, type Standing } from './contest.js'
 import { refuseShared } from './layers.js'
 import { parseRolloutSpec, type RolloutSpec } from './spec.js'
-import { type Hand, NO_VERDICT, type OpenTrial } from './trial.js'
+import { watchedUntil } from './watch.js'
+import { type Hand, NO_VERDICT, OpenTrial } from './trial.js'
 
 /** Where rollouts are kept. */
 export type RolloutStorage = Pick<RolloutStore,
-  'create' | 'open' | 'list' | 'latest' | 'get' | 'apply' | 'revert' | 'saveVerdict' | 'verdicts'>
+  'create' | 'open' | 'list' | 'latest' | 'get' | 'apply' | 'revert' | 'settle' | 'saveVerdict' | 'verdicts'>
 
-export interface ControllerOptions extends Omit<EngineOptions, 'onFinal'> {
+export interface ControllerOptions extends Omit<EngineOptions, 'onFinal' | 'onWatch'> {
   readonly registry: EngineOptions['registry'] & {
     readonly show: (model: string, version: string) => Pick<VersionDetail, 'serving'>
     readonly rollouts: RolloutStorage
@@ -38,13 +39,21 @@ export class RolloutController {
 
   constructor (options: ControllerOptions) {
     this.#options = options
-    this.#engine = new RolloutEngine({ ...options, onFinal: ({ id }) => { this.#trials.delete(id) } })
+    this.#engine = new RolloutEngine({
+      ...options,
+      onFinal: ({ id }) => { this.#trials.delete(id) },
+      onWatch: (row) => {
+        const trial = new OpenTrial(row)
+        this.#trials.set(row.id, trial)
+        return trial
+      }
+    })
   }
 
   /** Takes up the rollouts that were open when the last gateway ended, with every observation that was logged. */
   async restore (): Promise<void> {
-    for (const row of this.#store.open()) {
-      const trial = openTrial(row)
+    for (const row of [...this.#store.open(), ...this.#watched()]) {
+      const trial = isFinal(row.state) ? new OpenTrial(row) : openTrial(row)
       await this.#options.traffic.replay(
         row.id, (logged) => { trial.replay(logged) }, (mirrored) => { trial.replayMirrored(mirrored) })
       this.#trials.set(row.id, trial)
@@ -63,6 +72,10 @@ export class RolloutController {
   start (document: unknown, hand: Hand): RolloutRow {
     const { spec, gate, probes, challengers } = parseRolloutSpec(document)
     const { registry, gates, probes: runs } = this.#options
+    const watched = [...this.#trials.values()].find((trial) => trial.row.model === spec.model && trial.isWatched)
+    if (watched !== undefined) {
+      throw new RegistryError('ROLLOUT_OPEN', `the promotion by rollout ${watched.row.id} of model ${spec.model} is being watched; wait, or skip the rest of the watch`)
+    }
     const champion = registry.alias(spec.model, 'champion')
     for (const version of challengers) {
       const { serving } = registry.show(spec.model, version)
@@ -160,10 +173,15 @@ export class RolloutController {
   }
 
   /**
-   * Takes the present step for done, whether it waits, pauses or is being judged.
+   * Takes the present step for done, whether it waits, pauses or is being judged; after a promotion, its watch.
    * @throws RegistryError ILLEGAL_TRANSITION when no step is under way
    */
   skipStep (id: string, hand: Hand): RolloutRow {
+    const watched = this.#trials.get(id)
+    if (watched?.isWatched === true) {
+      this.#engine.settle(watched, hand)
+      return watched.row
+    }
     const trial = this.#trial(id, 'advance')
     const { state, step } = trial.row
     if (step >= trial.plan.steps.length || (state !== 'progressing' && state !== 'paused')) {
@@ -202,6 +220,11 @@ export class RolloutController {
     return trial.row
   }
 
+  /** The rollouts whose observations are needed still: open ones, and promotions that are watched. */
+  driven (): string[] {
+    return [...this.#trials.keys()]
+  }
+
   /** One look at every open rollout. */
   look (): void {
     for (const trial of [...this.#trials.values()]) {
@@ -216,9 +239,15 @@ export class RolloutController {
     return this.#options.registry.rollouts
   }
 
+  /** The latest promotion of each model whose watch is not over. */
+  #watched (): RolloutRow[] {
+    const models = new Set(this.#store.list().map(({ model }) => model))
+    return [...models].map((model) => this.#store.latest(model)!).filter((row) => watchedUntil(row) !== null)
+  }
+
   #trial (id: string, event: RolloutEvent): OpenTrial {
     const trial = this.#trials.get(id)
-    if (trial !== undefined) return trial
+    if (trial !== undefined && !isFinal(trial.row.state)) return trial
     const { state } = this.#store.get(id)
     next(state, event)
     throw new RegistryError('ROLLOUT_CONFLICT', `rollout ${id} is not driven by this gateway`)
@@ -245,7 +274,7 @@ export class RolloutController {
       })
       return
     }
-    if (trial.plan.spec.onFailure === 'rollback' && trial.retreat === null) {
+    if (trial.onFailure === 'rollback' && trial.retreat === null) {
       this.#engine.leave(trial, { actor: ENGINE, reason, isJudged: true })
     }
     setImmediate(() => {

@@ -1,6 +1,6 @@
 import { isFinal, type RolloutEvent } from '../../registry/rollouts/machine.js'
 import type { ConcludedVerdict, RolloutRow } from '../../registry/rollouts/rollout.js'
-import type { ApplyOptions, RolloutStore } from '../../registry/rollouts/store.js'
+import type { ApplyOptions, RevertOptions, RolloutStore } from '../../registry/rollouts/store.js'
 import type { Fleet } from '../fleet.js'
 import type { Log } from '../log.js'
 import type { Probes } from '../probes/probe-runs.js'
@@ -11,6 +11,7 @@ import { ContestTrial } from './contest.js'
 import { judgeGate } from './gate/judge.js'
 import { parseRolloutSpec } from './spec.js'
 import type { GatePlan } from './spec/gate.js'
+import { watchedUntil } from './watch.js'
 import type { Details, Hand, OpenTrial, PauseKind, Retreat } from './trial.js'
 
 export const ENGINE = 'gauntlet'
@@ -18,7 +19,7 @@ export const ENGINE = 'gauntlet'
 export interface EngineOptions {
   readonly registry: {
     readonly alias: (model: string, alias: string) => string | null
-    readonly rollouts: Pick<RolloutStore, 'list' | 'latest' | 'apply' | 'revert' | 'saveVerdict'>
+    readonly rollouts: Pick<RolloutStore, 'list' | 'latest' | 'apply' | 'revert' | 'settle' | 'saveVerdict'>
   }
   readonly fleet: Pick<Fleet, 'load' | 'setTrial' | 'setConversation' | 'sync' | 'force' | 'release'>
   readonly pins: Pick<PinKeeper, 'drop'>
@@ -28,6 +29,8 @@ export interface EngineOptions {
   readonly log: Log
   /** Called when a rollout has become final, before anything else hears of it. */
   readonly onFinal: (row: RolloutRow) => void
+  /** Called instead when it is final but for the watch over its promotion; tells the trial that watches. */
+  readonly onWatch: (row: RolloutRow) => OpenTrial
   /** Called when all that follows from the end has been done. */
   readonly onEnd: (row: RolloutRow) => void
 }
@@ -61,6 +64,7 @@ export class RolloutEngine {
 
   /** Makes every move that is due. */
   lookAt (trial: OpenTrial): void {
+    if (trial.isWatched) return this.#watchOver(trial)
     if (trial.retreat !== null) return this.#persistRetreat(trial)
     if (this.#isOverdue(trial)) return this.retreat(trial, { actor: ENGINE, reason: 'the progress deadline has passed', isJudged: false })
     if (trial instanceof ContestTrial) this.#watch(trial)
@@ -205,12 +209,60 @@ export class RolloutEngine {
     if (load.state === 'failed') {
       return this.apply(trial, 'fail', { actor: ENGINE, reason: `the challenger cannot be loaded: ${load.message}` })
     }
-    return load.state === 'ready' && this.apply(trial, 'complete', { actor: ENGINE, reason })
+    if (load.state !== 'ready') return false
+    return this.apply(trial, 'complete', { actor: ENGINE, reason }, { patch: this.#watchPatch(trial) })
+  }
+
+  /** The watch begins with the promotion, in a stage of its own. */
+  #watchPatch ({ plan: { afterPromotion }, row, details }: OpenTrial): NonNullable<Change['patch']> {
+    if (afterPromotion === null) return {}
+    const [now, stage] = [this.#options.now(), row.stage + 1]
+    const { watchMs, holdbackBps } = afterPromotion
+    const watch = { watchUntil: now + watchMs, watchStage: stage, stageStartedAt: now, startedAt: now }
+    return { weightBps: 10_000 - holdbackBps, stage, details: { ...details, ...watch } }
+  }
+
+  /** A look at a promotion: the champion before returns when harm is proven; else it stands when the time is over. */
+  #watchOver (trial: OpenTrial): void {
+    const { model, challenger } = trial.row
+    if (this.#options.registry.alias(model, 'champion') !== challenger) {
+      return this.settle(trial, { actor: ENGINE, reason: 'the watch ends: the champion is another by now' })
+    }
+    if (trial.retreat !== null) return this.#takeBack(trial)
+    const now = this.#options.now()
+    const verdict = trial.look(now)
+    trial.save(this.#store, now)
+    if (verdict.decision === 'rollback') this.harm(trial, verdict.reason)
+    if (trial.isWatched && now >= watchedUntil(trial.row)!) {
+      this.settle(trial, { actor: ENGINE, reason: 'the watch is over; the promotion stands' })
+    }
+  }
+
+  /** Ends the watch over a promotion: everybody is the new champion's. */
+  settle (trial: OpenTrial, hand: Hand): void {
+    const { watchUntil: _until, ...details } = trial.details
+    const { id, epoch, model } = trial.row
+    trial.row = this.#store.settle(id, { epoch, details, ...hand })
+    this.#forget(trial.row)
+    this.#options.fleet.setTrial(model, null)
+    this.#options.fleet.release(model)
+    this.#options.log('info', 'promotion settled', { rollout: id, model, ...hand })
+  }
+
+  #takeBack (trial: OpenTrial): void {
+    const { isJudged, ...hand } = trial.retreat!
+    const verdict = trial.conclude(this.#options.now(), isJudged)
+    trial.row = this.revert(trial.row, { ...hand, ...verdict === null ? {} : { verdict } })
+    this.#forget(trial.row)
   }
 
   /** Harm is proven, or the breaker has tripped. */
   harm (trial: OpenTrial, reason: string): void {
-    if (trial.plan.spec.onFailure === 'rollback') return this.retreat(trial, { actor: ENGINE, reason, isJudged: true })
+    if (trial.isWatched) {
+      if (trial.onFailure === 'rollback') this.retreat(trial, { actor: ENGINE, reason, isJudged: true })
+      return
+    }
+    if (trial.onFailure === 'rollback') return this.retreat(trial, { actor: ENGINE, reason, isJudged: true })
     const { state, step } = trial.row
     if (state !== 'progressing' || trial.details.accepted === step) return
     this.pause(trial, 'verdict', { actor: ENGINE, reason })
@@ -225,21 +277,23 @@ export class RolloutEngine {
   /** The champion alone is routed to from the next request on; the disk does not say so yet. */
   leave (trial: OpenTrial, retreat: Retreat): void {
     this.#options.fleet.setTrial(trial.row.model, null)
+    if (trial.isWatched) this.#options.fleet.force(trial.row.model, trial.row.champion)
     trial.retreat = retreat
   }
 
   #persistRetreat (trial: OpenTrial): void {
+    if (trial.isWatched) return this.#takeBack(trial)
     const { isJudged, ...hand } = trial.retreat!
     this.apply(trial, 'rollback', hand, { isJudged })
   }
 
   /** Takes a promotion back. */
-  revert (row: RolloutRow, hand: Hand): RolloutRow {
+  revert (row: RolloutRow, { verdict, ...hand }: RevertOptions): RolloutRow {
     const { fleet, registry } = this.#options
     const isDue = row.state === 'promoted' && row.reverted === null && this.#store.latest(row.model)?.id === row.id &&
       registry.alias(row.model, 'champion') === row.challenger
     if (isDue) fleet.force(row.model, row.champion)
-    const reverted = this.#store.revert(row.id, hand)
+    const reverted = this.#store.revert(row.id, { ...hand, ...verdict === undefined ? {} : { verdict } })
     fleet.release(row.model)
     this.#options.pins.drop(row.model, row.challenger)
     this.converse(row.model)
@@ -269,13 +323,19 @@ export class RolloutEngine {
     this.#options.fleet.setTrial(trial.row.model, trial.setting())
   }
 
+  /** Nothing is left to drive. */
+  #forget (row: RolloutRow): void {
+    this.#options.onFinal(row)
+    this.#options.gates.forget(row.id)
+    this.#options.probes.forget(row.id)
+  }
+
   #end (trial: OpenTrial): void {
     const { id, model, state, reason } = trial.row
-    this.#options.onFinal(trial.row)
-    this.#options.gates.forget(id)
-    this.#options.probes.forget(id)
+    const watching = trial.isWatched ? this.#options.onWatch(trial.row) : null
+    if (watching === null) this.#forget(trial.row)
     this.#options.fleet.sync()
-    this.#options.fleet.setTrial(model, null)
+    this.#options.fleet.setTrial(model, watching?.setting() ?? null)
     if (state !== 'promoted') this.#options.pins.drop(model, trial.row.challenger)
     this.converse(model)
     this.#options.log('info', 'rollout ended', { rollout: id, model, state, reason })

@@ -12,6 +12,7 @@ import { metricFaults, mirrorFaults } from './spec/metric-faults.js'
 import { compileProbes, type ProbesPlan, probesFaults } from './spec/probes.js'
 import { type RolloutSpec, RolloutSpecSchema } from './spec/schema.js'
 import { compileStrategy, promotionOf, strategyFaults } from './spec/strategies.js'
+import { type AfterPromotion, compileAfterPromotion, watchFaults } from './watch.js'
 import { type Fault, SpecError } from './spec-error.js'
 
 export { durationMs } from './spec/duration.js'
@@ -44,6 +45,8 @@ export interface Plan {
   /** No statistical promotion before a weight has been in place this long; 0 is off. */
   readonly minDurationMs: number
   readonly promotion: 'automatic' | 'manual'
+  /** Null when a promotion is final at once. */
+  readonly afterPromotion: AfterPromotion | null
   /** Counted from its creation; null without one. */
   readonly progressDeadlineMs: number | null
 }
@@ -63,6 +66,7 @@ export function parseRolloutSpec (document: unknown): Plan {
     ...layerFaults(spec),
     ...attributeFaults(spec),
     ...metricFaults(spec),
+    ...watchFaults(spec),
     ...gateFaults(spec.gate),
     ...probesFaults(spec.probes)
   ]
@@ -85,6 +89,7 @@ export function parseRolloutSpec (document: unknown): Plan {
     gate: spec.gate === undefined ? null : compileGate(spec.gate),
     minDurationMs: analysis?.minDuration === undefined ? 0 : durationMs(analysis.minDuration),
     promotion: promotionOf(spec),
+    afterPromotion: compileAfterPromotion(spec),
     progressDeadlineMs: progressDeadline === undefined ? null : durationMs(progressDeadline)
   }
 }

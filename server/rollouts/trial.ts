@@ -12,6 +12,7 @@ import { Breaker } from './breaker.js'
 import { compileTargeting, type Aim } from '../routing/targeting.js'
 import { settingAfter, type Setting } from './plan.js'
 import { type Plan, parseRolloutSpec } from './spec.js'
+import { watchedUntil } from './watch.js'
 import { PACKAGE_VERSION } from '../version.js'
 
 /**
@@ -32,6 +33,9 @@ export interface Details {
   /** When the first weight was set: what the budget of time counts from. */
   readonly startedAt?: number
   readonly pause?: PauseKind
+  /** When the watch after the promotion ends, and the stage that it began with. */
+  readonly watchUntil?: number
+  readonly watchStage?: number
   /** The step whose verdict a person has accepted by resuming: it does not pause there again. */
   readonly accepted?: number
   /** Challengers of several that are out. */
@@ -87,6 +91,12 @@ export class OpenTrial {
     return this.#isMeasured ? this.plan.analysis! : BREAKER_ALONE
   }
 
+  /** What proven harm leads to now. */
+  get onFailure (): 'rollback' | 'pause' | 'notify' {
+    const { afterPromotion, spec: { onFailure } } = this.plan
+    return this.isWatched && afterPromotion !== null ? afterPromotion.onFailure : onFailure
+  }
+
   get details (): Details {
     return this.row.details as Details
   }
@@ -96,9 +106,15 @@ export class OpenTrial {
     return [this.row.challenger]
   }
 
+  /** Whether the challenger is champion by now and is watched against the champion before. */
+  get isWatched (): boolean {
+    return watchedUntil(this.row) !== null
+  }
+
   /** Whether the challenger is in use now. */
   get isRouting (): boolean {
     if (this.isOff) return false
+    if (this.isWatched) return true
     return this.row.state === 'progressing' || this.row.state === 'paused' || (this.row.state === 'promoting' && this.row.stage > 0)
   }
 
@@ -110,15 +126,17 @@ export class OpenTrial {
   /** How routing sees this trial. */
   setting (): TrialSetting {
     const { id, model, challenger, salt, weightBps, stage } = this.row
-    const { aim, setting: { mirrorBps } } = this.#inForce()
     const { keys, issue, layer, pinTtlMs } = this.plan
     const { isRouting, isOff } = this
-    const routed = { weightBps, stage, keys, issue, layer, aim, mirrorBps, pinTtlMs, isRouting, isOff }
-    return { rolloutId: id, model, challenger, salt, ...routed }
+    const always = { rolloutId: id, model, challenger, salt, weightBps, stage, keys, issue, layer, isRouting, isOff }
+    if (this.isWatched) return { ...always, control: this.row.champion, aim: null, mirrorBps: 0, pinTtlMs: null }
+    const { aim, setting: { mirrorBps } } = this.#inForce()
+    return { ...always, aim, mirrorBps, pinTtlMs }
   }
 
   /** Counts a request; the sentence of the breach when it trips the breaker. */
   observe (outcome: Outcome, at: number): string | null {
+    if (this.#isBefore(outcome)) return null
     if (outcome.bucket !== null) this.#request(outcome, outcome.bucket, at)
     if (outcome.arm !== 'challenger') return null
     const breach = this.#breaker.observe(at, outcome.failed)
@@ -147,6 +165,7 @@ export class OpenTrial {
 
   /** Counts a mirrored request that an earlier process of the gateway has logged. */
   replayMirrored (mirrored: Mirrored): void {
+    if (this.#isBefore(mirrored)) return
     this.#pairs.add(mirrored)
     for (const arm of ['champion', 'challenger'] as const) {
       const { failed, latencyMs } = mirrored[arm]
@@ -161,7 +180,7 @@ export class OpenTrial {
   /** Counts a request, and its feedback, that an earlier process of the gateway has logged. */
   replay ({ prediction, values, times }: ReplayedPrediction): void {
     const { bucket, at } = prediction
-    if (bucket === null) return
+    if (bucket === null || this.#isBefore(prediction)) return
     this.#request(prediction, bucket, at)
     for (const [key, value] of Object.entries(values)) {
       this.feedback(prediction, bucket, { key, value, at: times[key] ?? at })
@@ -173,7 +192,7 @@ export class OpenTrial {
    * nothing of either.
    */
   feedback (request: Routed & { readonly at: number }, bucket: number, told: Told): void {
-    if (request.failed) return
+    if (request.failed || this.#isBefore(request)) return
     this.#windows.feedback({ ...place(request), at: request.at, bucket }, told)
     this.#isDirty = true
   }
@@ -260,6 +279,11 @@ export class OpenTrial {
 
   #isTimeUp (at: number): boolean {
     return this.#elapsedMs(at) >= (this.plan.analysis?.budget?.durationMs ?? Infinity)
+  }
+
+  /** What was seen before a promotion says nothing of the time after it. */
+  #isBefore ({ stage }: Pick<Routed, 'stage'>): boolean {
+    return stage < (this.details.watchStage ?? 0)
   }
 
   #request (request: Routed & { readonly latencyMs: number }, bucket: number, at: number): void {

@@ -2,6 +2,7 @@ import { Type, type Static } from 'typebox'
 import type { Verdict } from '../../evaluators/verdict.js'
 import type { RolloutRow } from '../../registry/rollouts/rollout.js'
 import type { Standing } from '../rollouts/contest.js'
+import { watchedUntil } from '../rollouts/watch.js'
 
 const nullable = Type.Union([Type.Number(), Type.Null()])
 
@@ -71,6 +72,7 @@ export const RolloutViewSchema = Type.Object({
   createdAt: Type.Number(),
   updatedAt: Type.Number(),
   endedAt: nullable,
+  watchedUntil: Type.Union([Type.Number(), Type.Null()], { description: 'when the watch over its promotion ends; null without one' }),
   reverted: Type.Union([Type.Object({ at: Type.Number(), actor: Type.String(), reason: Type.String() }), Type.Null()]),
   verdict: VerdictView,
   arms: Type.Optional(Type.Array(Type.Object({
@@ -97,6 +99,7 @@ export function viewRollout (row: RolloutRow, verdict: Verdict, arms?: readonly 
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
     endedAt: row.endedAt,
+    watchedUntil: watchedUntil(row),
     reverted: row.reverted,
     verdict: structuredClone(verdict) as RolloutView['verdict'],
     ...arms === undefined ? {} : { arms: structuredClone(arms) as NonNullable<RolloutView['arms']> }

@@ -26,7 +26,10 @@ export interface Assignment {
 
 const OUTSIDE: Omit<Assignment, 'cookie'> = { arm: 'champion', source: 'none', bucket: null, key: null, isOutside: true }
 
-type Rules = Pick<Trial<unknown>, 'salt' | 'weightBps' | 'keys' | 'issue' | 'layer' | 'aim'> & { readonly arms?: Arms }
+interface Rules extends Pick<Trial<unknown>, 'salt' | 'weightBps' | 'keys' | 'issue' | 'layer' | 'aim'> {
+  readonly arms?: Arms
+  readonly control?: unknown
+}
 
 export interface AssignOptions {
   /** The arm of a session that is pinned; null for one that is not. */
@@ -40,7 +43,7 @@ export interface AssignOptions {
  * then hash affinity: the same key under the same salt always has the same bucket, so raising the weight only moves
  * sessions from champion to challenger, and lowering it returns exactly the top slice.
  * A request without a key gets one where the trial has a cookie issued, and else belongs to the champion, unless
- * everything belongs to the challenger. Pure but for the options.
+ * everything belongs to the challenger, or that has been promoted and is watched. Pure but for the options.
  */
 export function assign (trial: Rules, carrier: KeyCarrier, { pinned = () => null, newId }: AssignOptions): Assignment {
   const { layer } = trial
@@ -54,7 +57,8 @@ export function assign (trial: Rules, carrier: KeyCarrier, { pinned = () => null
   }
   const { key, cookie } = layered ?? sessionOf(trial, carrier, newId)
   if (key === null) {
-    return { arm: trial.weightBps >= BUCKETS ? 'challenger' : 'champion', source: 'none', bucket: null, key, cookie }
+    const isChallengers = trial.control !== undefined || trial.weightBps >= BUCKETS
+    return { arm: isChallengers ? 'challenger' : 'champion', source: 'none', bucket: null, key, cookie }
   }
   const bucket = bucketOf(trial.salt, key)
   if (trial.arms !== undefined) return { ...contested(trial.arms, bucket), key, cookie }

@@ -28,6 +28,8 @@ export interface Trial<Live> {
   readonly challenger: Target<Live>
   /** Where there are several challengers: the range of each. */
   readonly arms?: Arms<ArmRange & { readonly target: Target<Live> }>
+  /** The champion before, where the challenger has been promoted and is watched against it. */
+  readonly control?: Target<Live>
   /** How long a session keeps the version that first answered it, ms since its last request; null when it does not. */
   readonly pinTtlMs: number | null
   /** The visit of a weight that requests routed now belong to. */

@@ -53,6 +53,10 @@ export class MemoryRollouts implements RolloutStorage {
     throw new RegistryError('ILLEGAL_TRANSITION', `the simulated rollout ${id} is not reverted`)
   }
 
+  settle (id: string): RolloutRow {
+    return this.get(id)
+  }
+
   saveVerdict (_id: string, verdict: ConcludedVerdict): void {
     this.#verdict = { ...verdict, number: 1 }
   }

@@ -54,6 +54,28 @@ async function drive (id: string, likes: (value: number, index: number) => boole
   return failures
 }
 
+describe('a promotion that is watched', () => {
+  it('keeps its part of the sessions with the champion before, who returns when the new one fails, unseen by users', async () => {
+    const { id } = await startRollout(url, spec('broken', held(10), { afterPromotion: { watch: '1h', holdback: 50 } }))
+    await inState(id, 'paused')
+    await call(url, `/api/rollouts/${id}/promote`, {})
+    expect(await inState(id, 'promoted')).toMatchObject({ watchedUntil: expect.any(Number) as number, weightBps: 5_000 })
+
+    const calm = await Promise.all(Array.from({ length: 40 }, (_, session) => ask(url, 0, `user-${session}`)))
+    expect(new Set(calm.map(({ version }) => version!.split('@')[0]))).toEqual(new Set(['lookup:1', 'lookup:broken']))
+    expect(await ask(url, 0, null)).toMatchObject({ status: 200, arm: 'challenger' })
+
+    const statuses = await Promise.all(Array.from({ length: 200 }, async (_, session) => (await ask(url, 3, `user-${session}`)).status))
+    expect(new Set(statuses)).toEqual(new Set([200]))
+    const view = await eventually('the champion before is back', async () => {
+      const now = await rolloutOf(url, id)
+      return now.reverted === null ? false : now
+    })
+    expect(view).toMatchObject({ state: 'promoted', watchedUntil: null, reverted: { reason: expect.stringContaining('circuit breaker') as string } })
+    expect(await ask(url, 3, 'anybody')).toMatchObject({ value: 3, arm: 'champion', assignment: 'none' })
+  })
+})
+
 describe('a canary', () => {
   it('promotes a better challenger by itself, through every step', async () => {
     const analysis = { minSamples: 50, metrics: [accuracy] }

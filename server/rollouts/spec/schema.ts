@@ -150,6 +150,11 @@ export const RolloutSpecSchema = Type.Object({
   promotion: Type.Optional(literals(['automatic', 'manual'], {
     description: 'what follows the last step; automatic unless the strategy is shadow, featureFlag or darkLaunch'
   })),
+  afterPromotion: Type.Optional(Type.Object({
+    watch: Duration,
+    onFailure: literals(['rollback', 'notify'], { default: 'rollback', description: 'the champion before returns, or only an event tells' }),
+    holdback: Percent('share of the sessions that keep the champion before, for comparison', { maximum: 50, default: 0 })
+  }, { ...strict, description: 'the promoted version is watched against the champion before' })),
   progressDeadline: Type.Optional(Type.Union([Duration], { description: 'rolled back when it has not ended by then' })),
   allowSignatureChange: Type.Boolean({ default: false })
 }, strict)
