@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, lte, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, lte, sql } from 'drizzle-orm'
 import { inTransaction, type Connection, type Database } from './database.js'
 import { events } from './schema.js'
 
@@ -6,7 +6,7 @@ import { events } from './schema.js'
 export interface NewEvent {
   /** Milliseconds since the epoch. */
   readonly at: number
-  /** `rollout.create`, `rollout.verdict`, or `rollout.` and a transition. */
+  /** `rollout.create`, `rollout.verdict`, `rollout.report`, or `rollout.` and a transition. */
   readonly type: string
   readonly rolloutId: string
   readonly model: string
@@ -51,6 +51,11 @@ export class EventStore {
     this.#announce()
   }
 
+  /** For what happens outside of the database: a transaction of its own. */
+  tell (event: NewEvent): void {
+    inTransaction(this.#database, (connection) => { this.append(event, connection) })
+  }
+
   /**
    * Calls `listener` soon after events of this process were committed, once for all of one act; it may find none when
    * the act was undone. Those of other processes show in `Registry.dataVersion`.
@@ -71,6 +76,12 @@ export class EventStore {
   oldest (): number {
     const row = this.#database.select({ id: events.id }).from(events).orderBy(asc(events.id)).limit(1).get()
     return row?.id ?? this.newest() + 1
+  }
+
+  /** The newest one of this type about a rollout; null without one, as when it is too old to be kept. */
+  last (rolloutId: string, type: string): EventRow | null {
+    return this.#database.select().from(events).where(and(eq(events.rolloutId, rolloutId), eq(events.type, type)))
+      .orderBy(desc(events.id)).limit(1).get() ?? null
   }
 
   /**

@@ -111,6 +111,18 @@ export const ConfigSchema = Type.Object({
   eventRowsMax: Type.Integer({
     minimum: 100, maximum: 1_000_000_000, default: 1_000_000, description: 'events kept; beyond it the oldest go'
   }),
+  reportsMax: Type.Integer({
+    minimum: 1, maximum: 1_000_000, default: 1_000, description: 'rollouts whose post-mortems are kept; beyond it those that ended first go'
+  }),
+  reportQueueMax: Type.Integer({
+    minimum: 1, maximum: 100_000, default: 100, description: 'post-mortems waiting to be written; what comes beyond is written at the next start'
+  }),
+  reportTimeoutMs: Type.Integer({
+    minimum: 100, maximum: 3_600_000, default: 30_000, description: 'longest work on one post-mortem, ms'
+  }),
+  reportCatchUpDays: Type.Integer({
+    minimum: 0, maximum: 36_500, default: 7, description: 'post-mortems missing of rollouts that ended within so many days are written at the start, days'
+  }),
   webhookUrls: Type.String({
     minLength: 1, maxLength: 65_536, default: 'none', description: 'who is told of events: none, or URLs with commas between them'
   }),

@@ -15,6 +15,7 @@ import { createMetrics, type Metrics } from './metrics.js'
 import { ProbeRuns } from './probes/probe-runs.js'
 import { RolloutController } from './rollouts/controller.js'
 import { GateRuns } from './rollouts/gate/gate-runs.js'
+import { PostMortems } from './rollouts/report/post-mortems.js'
 import { TrafficLog } from './traffic/log.js'
 import { PinKeeper } from './traffic/pin-keeper.js'
 import { Mirror, type MirrorPair } from './traffic/mirror.js'
@@ -77,8 +78,6 @@ export async function startGateway (config: Config, log: Log): Promise<Gateway> 
   const mirror = createMirror(config, (pair) => { controller.observeMirrored(pair) })
   const inference = createInference(config, { registry, fleet, controller, mirror, metrics, pins: keeper.pins })
   const notices = openNotices(config, { registry, targets, now, log })
-  const { bodyMaxBytes } = config
-  const isCookieSecure = config.sessionCookieSecure === 'on'
   const app = await buildApp({
     registry,
     fleet,
@@ -88,13 +87,14 @@ export async function startGateway (config: Config, log: Log): Promise<Gateway> 
     notices,
     metrics,
     version: PACKAGE_VERSION,
-    bodyMaxBytes,
-    isCookieSecure,
+    bodyMaxBytes: config.bodyMaxBytes,
+    isCookieSecure: config.sessionCookieSecure === 'on',
     log
   })
   fleet.sync()
   await controller.restore()
-  const stopWatching = watch(config, { registry, fleet, controller, traffic, notices, log })
+  const reports = openPostMortems(config, registry, log)
+  const stopWatching = watch(config, { registry, fleet, controller, traffic, notices, reports, log })
   const settled = whenSettled(fleet, registry)
   await app.listen({ host: config.host, port: config.port })
   const distribution = await listenForTools(config, registry, log)
@@ -103,6 +103,7 @@ export async function startGateway (config: Config, log: Log): Promise<Gateway> 
     await distribution?.close()
     await app.close()
     await notices.close()
+    await reports.close()
     gates.close()
     fleet.close()
     await pool.close()
@@ -111,6 +112,11 @@ export async function startGateway (config: Config, log: Log): Promise<Gateway> 
   }
   const registryUrl = distribution === null ? null : urlOf(distribution, config.host)
   return { app, url: urlOf(app, config.host), registryUrl, settled, close }
+}
+
+function openPostMortems (config: Config, registry: Registry, log: Log): PostMortems {
+  const { dataDir, reportsMax: keepMax, reportQueueMax: queueMax, reportTimeoutMs: timeoutMs, reportCatchUpDays: catchUpDays } = config
+  return new PostMortems({ registry, dataDir, keepMax, queueMax, timeoutMs, catchUpDays, now: Date.now, log })
 }
 
 /** OCI tools insist on `/v2/` at the root, where the inference protocol is, so they have a port of their own. */
@@ -187,11 +193,12 @@ interface Watched {
   readonly controller: RolloutController
   readonly traffic: TrafficLog
   readonly notices: Notices
+  readonly reports: PostMortems
   readonly log: Log
 }
 
 /** Looks at the open rollouts, at what other processes changed in the registry, and prunes what is too old. */
-function watch (config: Config, { registry, fleet, controller, traffic, notices, log }: Watched): () => void {
+function watch (config: Config, { registry, fleet, controller, traffic, notices, reports, log }: Watched): () => void {
   let seen = registry.dataVersion()
   let isLookDue = false
   let isStopped = false
@@ -208,6 +215,7 @@ function watch (config: Config, { registry, fleet, controller, traffic, notices,
     if (version !== seen) {
       fleet.sync()
       notices.look()
+      reports.look()
     }
     seen = version
   }

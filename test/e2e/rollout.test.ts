@@ -112,9 +112,9 @@ describe('a canary', () => {
     await drive(id, (value, index) => value === index)
 
     const stored = (await call(url, `/api/events?rollout=${id}&limit=1000`)).json as { id: number }[]
-    const told = (await take(stored.length)).map(({ data }) => JSON.parse(data!) as unknown)
+    const told = (await take(stored.length)).map(({ data }) => JSON.parse(data!) as { type: string })
     expect(told).toEqual(stored)
-    expect(told.at(-1)).toMatchObject({ type: 'rollout.rollback', body: { to: 'rolled-back', weightBps: 0 } })
+    expect(told.findLast(({ type }) => type !== 'rollout.report')).toMatchObject({ type: 'rollout.rollback', body: { to: 'rolled-back', weightBps: 0 } })
 
     expect(await rolloutOf(url, id)).toMatchObject({ state: 'rolled-back', weightBps: 0, verdict: { decision: 'rollback' } })
     const page = await call(url, `/api/rollouts/${id}/report?format=html`)

@@ -117,7 +117,7 @@ class Run {
     this.#view = view ?? null
     const { challenger, document, hand, liked } = this.#case
     if (view === undefined) {
-      await call(url, '/api/rollouts', { model: 'lookup', challenger, ...document })
+      await call(url, '/api/rollouts', { model: 'lookup', challenger, postMortem: 'never', ...document })
       return
     }
     const act = hand?.(view) ?? null

@@ -45,7 +45,7 @@ describe('kill -9 of a gateway that tells a webhook', () => {
   it('loses no event and tells of none out of order, wherever it comes', async () => {
     receiver.script.push(200, 'hang')
     const steps = [{ setWeight: 30 }, { pause: {} }]
-    const { id } = await startRollout(gateway.url, { model: 'lookup', challenger: '2', strategy: { canary: { steps } } })
+    const { id } = await startRollout(gateway.url, { model: 'lookup', challenger: '2', postMortem: 'never', strategy: { canary: { steps } } })
     await receiver.until(2)
     await kill()
 

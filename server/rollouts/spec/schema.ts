@@ -147,6 +147,9 @@ export const RolloutSpecSchema = Type.Object({
   analysis: Type.Optional(Analysis),
   breaker: Type.Object({ ...Breaker.properties }, { ...strict, default: {} }),
   onFailure: literals(['rollback', 'pause'], { default: 'rollback' }),
+  postMortem: Type.Optional(literals(['always', 'rollback', 'breaker', 'never'], {
+    description: 'after which end its report is written to the data directory; rollback: every one but a promotion that stays'
+  })),
   promotion: Type.Optional(literals(['automatic', 'manual'], {
     description: 'what follows the last step; automatic unless the strategy is shadow, featureFlag or darkLaunch'
   })),
@@ -163,4 +166,5 @@ export type RolloutSpec = Readonly<Static<typeof RolloutSpecSchema>>
 export type AnalysisDocument = NonNullable<RolloutSpec['analysis']>
 export type MetricDocument = AnalysisDocument['metrics'][number]
 export type StrategyDocument = RolloutSpec['strategy']
+export type PostMortemWish = NonNullable<RolloutSpec['postMortem']>
 export type StrategyName = keyof StrategyDocument
