@@ -115,8 +115,16 @@ export async function startGateway (config: Config, log: Log): Promise<Gateway> 
 }
 
 function openPostMortems (config: Config, registry: Registry, log: Log): PostMortems {
-  const { dataDir, reportsMax: keepMax, reportQueueMax: queueMax, reportTimeoutMs: timeoutMs, reportCatchUpDays: catchUpDays } = config
-  return new PostMortems({ registry, dataDir, keepMax, queueMax, timeoutMs, catchUpDays, now: Date.now, log })
+  return new PostMortems({
+    registry,
+    dataDir: config.dataDir,
+    keepMax: config.reportsMax,
+    queueMax: config.reportQueueMax,
+    timeoutMs: config.reportTimeoutMs,
+    catchUpDays: config.reportCatchUpDays,
+    now: Date.now,
+    log
+  })
 }
 
 /** OCI tools insist on `/v2/` at the root, where the inference protocol is, so they have a port of their own. */

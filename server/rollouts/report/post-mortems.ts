@@ -102,7 +102,8 @@ export class PostMortems {
       return
     }
     this.#waiting.add(row.id)
-    if (!this.#isWriting) void this.#writeAll()
+    if (this.#isWriting) return
+    this.#writeAll().catch((error: Error) => { log('error', 'post-mortems are not written any more', { error: error.message }) })
   }
 
   async #writeAll (): Promise<void> {

@@ -35,7 +35,6 @@ function isRollout (id: string): boolean {
 }
 
 port.on('message', ({ id }: ToReporter) => {
-  write(id)
-    .catch((error: Error): FromReporter => ({ kind: 'failed', message: error.message }))
-    .then((reply) => { port.postMessage(reply) })
+  const reply = (from: FromReporter): void => { port.postMessage(from) }
+  write(id).then(reply, (error: Error) => { reply({ kind: 'failed', message: error.message }) })
 })
