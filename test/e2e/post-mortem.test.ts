@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import type { EventRow } from '../../registry/events.js'
 import type { RolloutEvent, RolloutState } from '../../registry/rollouts/machine.js'
 import type { ConcludedVerdict, RolloutRow } from '../../registry/rollouts/rollout.js'
@@ -11,7 +11,14 @@ import { START_MS } from '../support/registry-fixtures.js'
 import { BY, PATHS, removeTemplate, rolloutIn } from '../support/registry-rollouts.js'
 import { eventually } from '../support/wait.js'
 
-afterAll(removeTemplate)
+const folder = temporaryDataDir()
+
+beforeAll(async () => { await publishLookups(folder.dataDir, { 1: 1, 2: 2 }, '1') })
+
+afterAll(async () => {
+  await removeTemplate()
+  folder.remove()
+})
 
 type Opened = Awaited<ReturnType<typeof rolloutIn>>
 
@@ -88,15 +95,15 @@ describe('post-mortems', () => {
 
   it('that cannot be written harm nothing, and are made up for at the next start, as far back as asked', async () => {
     const opened = await rolloutIn('rolled-back')
-    const folder = join(opened.dataDir, 'reports')
-    writeFileSync(folder, 'in the way')
+    const path = join(opened.dataDir, 'reports')
+    writeFileSync(path, 'in the way')
     const blocked = await writerOf(opened)
     await eventually('the fault is logged', () => blocked.lines.find((line) => /^warn: a post-mortem could not be written; the next start tries again: .*EEXIST/.test(line)))
     await blocked.writer.close()
-    rmSync(folder)
+    rmSync(path)
 
     await (await writerOf(opened, { now: () => START_MS + 8 * DAY_MS })).writer.close()
-    expect(existsSync(folder)).toBe(false)
+    expect(existsSync(path)).toBe(false)
     const { until, writer } = await writerOf(opened)
     await until(1)
     await writer.close()
@@ -116,13 +123,8 @@ describe('post-mortems', () => {
   })
 
   it('are written by a gateway beside its work, and by the next one when they are missing', async () => {
-    const folder = temporaryDataDir()
-    await publishLookups(folder.dataDir, { 1: 1, 2: 2 }, '1')
     let gateway = await runGateway(folder.dataDir)
-    onTestFinished(async () => {
-      await gateway.close()
-      folder.remove()
-    })
+    onTestFinished(async () => { await gateway.close() })
     const written = async (id: string, count: number) => await eventually('it is told', async () => {
       const all = (await call(gateway.url, `/api/events?rollout=${id}&limit=1000`)).json as EventRow[]
       return all.filter(({ type }) => type === 'rollout.report').length === count
