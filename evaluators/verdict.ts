@@ -1,3 +1,4 @@
+import type { JudgeResult } from './judge/judge.js'
 import { budgetFault, overallEta } from './verdict/budget.js'
 import { checkHealth, type HealthFinding } from './verdict/health.js'
 import { judge, levelsOf } from './verdict/judgement.js'
@@ -19,7 +20,7 @@ export type Decision = 'promote' | 'rollback' | 'pause' | 'continue'
 /**
  * The conclusion over all metrics; `rule` is the number of the rule of {@link decide} that applied and `reason` one
  * sentence naming what decided, with its numbers. `health` lists every check of the trial itself that was made. `eta`
- * says how long the decision will take.
+ * says how long the decision will take. `judge` is the latest judgement, of so many, where a canary judge decides.
  */
 export interface Verdict {
   readonly decision: Decision
@@ -28,6 +29,7 @@ export interface Verdict {
   readonly metrics: MetricVerdict[]
   readonly health: HealthFinding[]
   readonly eta: Eta
+  readonly judge?: { readonly judgement: number, readonly judgements: number, readonly result: JudgeResult }
 }
 
 type Conclusion = Pick<Verdict, 'decision' | 'rule' | 'reason'>

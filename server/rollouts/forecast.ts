@@ -43,6 +43,7 @@ export function forecastPlan (plan: Plan, options: ForecastOptions): PlannedStep
     if (step.kind === 'pause') return { step, setting, gate: [], days: daysOf(step.durationMs) }
     if (step.kind === 'contest') return forecastContest(plan, step, setting, options)
     if (step.kind !== 'analysis') return { step, setting, gate: [], days: 0 }
+    if (plan.judge !== null) return { step, setting, gate: [], days: daysOf(plan.judge.lifetimeMs) }
     const gate = (plan.analysis?.metrics ?? []).filter(({ role }) => role !== 'monitor')
       .map((metric) => forecastMetric(metric, plan, setting, options))
     const isKnown = gate.every((forecast) => forecast.days !== null)

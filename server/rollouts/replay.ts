@@ -1,3 +1,4 @@
+import { decideByIntervals, type IntervalEvidence, isIntervalSpec } from '../../evaluators/interval-verdict.js'
 import { type AnalysisSpec, decide, type Evidence } from '../../evaluators/verdict.js'
 import { canonicalJson } from '../../registry/manifest.js'
 import type { RolloutVerdict } from '../../registry/rollouts/rollout.js'
@@ -38,6 +39,7 @@ export function replayVerdict (stored: RolloutVerdict, digest: string | null): R
 function again ({ analysis, evidence }: RolloutVerdict): unknown {
   try {
     if (isGateSpec(analysis)) return JSON.parse(JSON.stringify(judgeGate(analysis, evidence as GateEvidence)))
+    if (isIntervalSpec(analysis)) return JSON.parse(JSON.stringify(decideByIntervals(analysis, evidence as IntervalEvidence)))
     return JSON.parse(JSON.stringify(decide(analysis as AnalysisSpec, evidence as Evidence)))
   } catch (error) {
     return `no verdict: ${(error as Error).message}`

@@ -1,3 +1,4 @@
+import type { IntervalSpec } from '../../evaluators/interval-verdict.js'
 import type { AnalysisSpec } from '../../evaluators/verdict.js'
 import { type KeySource, parseKeySource, parseValueSource } from '../routing/affinity-key.js'
 import type { Layer } from '../routing/layer.js'
@@ -6,6 +7,7 @@ import { type Attribute, attributeNameFault, conditionFault } from '../routing/t
 import { parseDocument } from './faults.js'
 import type { PlanStep } from './plan.js'
 import { compileAgreements, compileAnalysis, type MetricAgreement } from './spec/analysis.js'
+import { compileCanaryJudge } from './spec/canary-judge.js'
 import { durationMs } from './spec/duration.js'
 import { compileGate, gateFaults, type GatePlan } from './spec/gate.js'
 import { metricFaults, mirrorFaults } from './spec/metric-faults.js'
@@ -34,6 +36,8 @@ export interface Plan {
   /** The slice of the sessions that is on trial; null for all. */
   readonly layer: Layer | null
   readonly analysis: AnalysisSpec | null
+  /** A judge that decides instead of the analysis' metrics, of which there are none then. */
+  readonly judge: IntervalSpec | null
   readonly agreements: readonly MetricAgreement[]
   /** The versions on trial, at least one. */
   readonly challengers: readonly string[]
@@ -82,6 +86,7 @@ export function parseRolloutSpec (document: unknown): Plan {
     attributes: Object.entries(attributes).map(([name, source]) => ({ name, source: parseValueSource(source)! })),
     layer: layer === undefined ? null : { name: layer.name, fromBps: bps(layer.from), toBps: bps(layer.to) },
     analysis: analysis === undefined ? null : compileAnalysis(analysis),
+    judge: analysis?.judge === undefined ? null : compileCanaryJudge(analysis.judge.kayenta),
     agreements: compileAgreements(analysis),
     probes: spec.probes === undefined ? null : compileProbes(spec.probes),
     challengers: spec.strategy.abn?.arms.map(({ version }) => version) ?? [spec.challenger!],

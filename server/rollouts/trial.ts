@@ -1,3 +1,4 @@
+import { decideByIntervals, judgementsOf, type IntervalEvidence, type IntervalSpec } from '../../evaluators/interval-verdict.js'
 import { type AnalysisSpec, decide, type Evidence, type Verdict } from '../../evaluators/verdict.js'
 import type { ConcludedVerdict, RolloutRow } from '../../registry/rollouts/rollout.js'
 import type { RolloutStore } from '../../registry/rollouts/store.js'
@@ -6,11 +7,12 @@ import type { TrialSetting } from '../fleet.js'
 import type { Mirrored, ReplayedPrediction } from '../traffic/messages.js'
 import type { MirrorPair } from '../traffic/mirror.js'
 import { Pairs } from '../traffic/pairs.js'
+import { IntervalSeries } from '../traffic/interval-series.js'
 import { type Place, type Told, Windows } from '../traffic/windows.js'
 import { agreementOf } from './agreement.js'
 import { Breaker } from './breaker.js'
 import { compileTargeting, type Aim } from '../routing/targeting.js'
-import { settingAfter, type Setting } from './plan.js'
+import { analysisFault, settingAfter, type Setting } from './plan.js'
 import { type Plan, parseRolloutSpec } from './spec.js'
 import { watchedUntil } from './watch.js'
 import { PACKAGE_VERSION } from '../version.js'
@@ -68,9 +70,12 @@ export class OpenTrial {
   breach: string | null = null
   readonly #windows: Windows
   readonly #pairs: Pairs
+  readonly #series: IntervalSeries | null
   readonly #breaker: Breaker
   #isDirty = true
   #wasTimeUp = false
+  /** What the last look of a judge was at. */
+  #judged = ''
   #saved: { readonly at: number, readonly digest: string } = { at: -Infinity, digest: '' }
   #force: { readonly step: number, readonly setting: Setting, readonly aim: Aim | null } | null = null
 
@@ -79,6 +84,7 @@ export class OpenTrial {
     this.plan = plan
     this.#windows = new Windows(this.plan.analysis)
     this.#pairs = new Pairs(this.plan.analysis)
+    this.#series = this.plan.judge === null ? null : new IntervalSeries(this.plan.judge)
     this.#breaker = new Breaker(this.plan.spec.breaker)
   }
 
@@ -173,6 +179,7 @@ export class OpenTrial {
       // Both arms compute every mirrored request: half each.
       const place = { at, stage, weightBps: 5_000, arm, bucket: mirrored.bucket ?? 0 }
       if (!failed) this.#windows.mirroredLatency(place, latencyMs)
+      if (!isSplit(this.row)) this.#run?.request({ at, stage, arm }, failed, latencyMs)
     }
     this.#isDirty = true
   }
@@ -194,23 +201,22 @@ export class OpenTrial {
   feedback (request: Routed & { readonly at: number }, bucket: number, told: Told): void {
     if (request.failed || this.#isBefore(request)) return
     this.#windows.feedback({ ...place(request), at: request.at, bucket }, told)
+    this.#run?.feedback({ ...place(request), at: told.at }, told.key, told.value)
     this.#isDirty = true
   }
 
   /** The verdict on everything seen so far; kept until something new is seen, or the time is up. */
   look (at: number): Verdict {
     if (!this.#isMeasured && this.breach === null) return this.verdict
-    const isUp = this.#isTimeUp(at)
-    if (this.#isDirty || isUp !== this.#wasTimeUp) this.verdict = decide(this.#analysis, this.#evidence(at))
-    this.#isDirty = false
-    this.#wasTimeUp = isUp
+    if (this.#isNew(at)) this.verdict = this.#draw(at).verdict
     return this.verdict
   }
 
   /** Stores the last verdict with its evidence, when it says something else than the one before or that is long ago. */
   save (store: Pick<RolloutStore, 'saveVerdict'>, at: number): void {
     if (this.verdict === NO_VERDICT) return
-    if (this.#digest() === this.#saved.digest && at - this.#saved.at < SAVE_EVERY_MS) return
+    const isLong = this.plan.judge === null && at - this.#saved.at >= SAVE_EVERY_MS
+    if (this.#digest() === this.#saved.digest && !isLong) return
     const concluded = this.conclude(at, false)
     if (concluded !== null) store.saveVerdict(this.row.id, concluded)
   }
@@ -218,10 +224,7 @@ export class OpenTrial {
   /** The verdict on everything seen so far, with its evidence, to be stored; null when there is nothing to judge by. */
   conclude (at: number, isActedOn: boolean): ConcludedVerdict | null {
     if (!this.#isMeasured && this.breach === null) return null
-    // Drawn from what will be read again, so that it can be recomputed to the same bytes.
-    const evidence = JSON.parse(JSON.stringify(this.#evidence(at))) as Evidence
-    const analysis = this.#analysis
-    const verdict = decide(analysis, evidence)
+    const { analysis, evidence, verdict } = this.#draw(at, true)
     this.verdict = verdict
     const { decision, reason } = verdict
     const digest = this.#digest()
@@ -259,18 +262,69 @@ export class OpenTrial {
     return this.#force
   }
 
+  /** The judge that decides at the present weight; none where nothing is compared. */
+  get #judge (): IntervalSpec | null {
+    return this.#isMeasured && analysisFault(this.#inForce().setting) === null ? this.plan.judge : null
+  }
+
+  /** Whether a look can say something else than the one before: a judge only looks at the end of an interval. */
+  #isNew (at: number): boolean {
+    const judge = this.#judge
+    if (judge !== null) {
+      const moment = [this.row.stage, judgementsOf(judge, this.#runMs(at)).due, this.breach].join()
+      const isOther = moment !== this.#judged
+      this.#judged = moment
+      return isOther
+    }
+    const isUp = this.#isTimeUp(at)
+    const isOther = this.#isDirty || isUp !== this.#wasTimeUp
+    this.#isDirty = false
+    this.#wasTimeUp = isUp
+    return isOther
+  }
+
+  /** A verdict; one to be stored is drawn from what will be read again, so that it can be recomputed to the same bytes. */
+  #draw (at: number, isStored = false): { analysis: unknown, evidence: unknown, verdict: Verdict } {
+    const read = <T>(evidence: T): T => isStored ? JSON.parse(JSON.stringify(evidence)) as T : evidence
+    const judge = this.#judge
+    if (judge !== null) {
+      const evidence = read(this.#intervalEvidence(judge, at))
+      return { analysis: judge, evidence, verdict: decideByIntervals(judge, evidence) }
+    }
+    const evidence = read(this.#evidence(at))
+    return { analysis: this.#analysis, evidence, verdict: decide(this.#analysis, evidence) }
+  }
+
+  #intervalEvidence (judge: IntervalSpec, at: number): IntervalEvidence {
+    const { id, stage } = this.row
+    const elapsedMs = this.#runMs(at)
+    const steps = Math.round(judgementsOf(judge, elapsedMs).due * judge.intervalMs / judge.stepMs)
+    return { ...this.#evidence(at), elapsedMs, intervals: this.#run!.evidence(steps, `${id}/${stage}`) }
+  }
+
+  /** The series of the present weight; null without a judge. */
+  get #run (): IntervalSeries | null {
+    const { stage, createdAt } = this.row
+    this.#series?.enter({ stage, startedAt: this.details.stageStartedAt ?? createdAt })
+    return this.#series
+  }
+
+  #runMs (at: number): number {
+    return Math.max(0, at - (this.details.stageStartedAt ?? this.row.createdAt))
+  }
+
   #evidence (at: number): Evidence {
     const { stage, weightBps } = this.row
     const seen = this.#windows.evidence({ stage, breaker: this.breach, elapsedMs: this.#elapsedMs(at) })
     const evidence = this.plan.challengers.length > 1 ? { ...seen, challenger: this.row.challenger } : seen
-    const pairs = this.#pairs.evidence(weightBps > 0 && weightBps < 10_000)
+    const pairs = this.#pairs.evidence(isSplit({ weightBps }))
     return Object.keys(pairs).length === 0 ? evidence : { ...evidence, pairs }
   }
 
   /** Verdicts with equal ones say the same, but for their numbers. */
   #digest (): string {
-    const { decision, metrics } = this.verdict
-    return [this.row.stage, decision, ...metrics.map((metric) => metric.outcome)].join()
+    const { decision, metrics, judge } = this.verdict
+    return [this.row.stage, decision, judge?.judgement, ...metrics.map((metric) => metric.outcome)].join()
   }
 
   #elapsedMs (at: number): number {
@@ -287,8 +341,9 @@ export class OpenTrial {
   }
 
   #request (request: Routed & { readonly latencyMs: number }, bucket: number, at: number): void {
-    if (request.weightBps <= 0 || request.weightBps >= 10_000) return
+    if (!isSplit(request)) return
     this.#windows.request({ ...place(request), at, bucket }, request.failed, request.latencyMs)
+    this.#run?.request({ ...place(request), at }, request.failed, request.latencyMs)
     this.#isDirty = true
   }
 }
@@ -298,6 +353,10 @@ function newsOf ({ decision, rule, reason, metrics }: Verdict, isActedOn: boolea
   const told = metrics.map(({ name, role, outcome, estimate, lower, upper, margin, n }) =>
     ({ name, role, outcome, estimate, lower, upper, margin, n }))
   return { decision, rule, reason, acted: isActedOn, metrics: told }
+}
+
+function isSplit ({ weightBps }: { readonly weightBps: number }): boolean {
+  return weightBps > 0 && weightBps < 10_000
 }
 
 function place ({ stage, weightBps, arm }: Routed): Omit<Place, 'at' | 'bucket'> {

@@ -55,7 +55,12 @@ const VerdictView = Type.Object({
   reason: Type.String(),
   metrics: Type.Array(MetricView),
   health: Type.Optional(Type.Array(HealthView)),
-  eta: Type.Optional(EtaView)
+  eta: Type.Optional(EtaView),
+  judge: Type.Optional(Type.Object({
+    judgement: Type.Integer(),
+    judgements: Type.Integer(),
+    result: Type.Any({ description: 'of the latest judgement, in the form of Kayenta\'s judge result' })
+  }, { description: 'where analysis.judge decides' }))
 })
 
 /** A rollout as the API and `gauntlet rollout status --json` show it. */

@@ -14,7 +14,7 @@ export function compileAnalysis (analysis: AnalysisDocument): AnalysisSpec {
     ...maxSamples === undefined ? {} : { samplesMax: maxSamples },
     ...maxDuration === undefined ? {} : { durationMs: durationMs(maxDuration) }
   }
-  const spec = { alpha, mode, minSamples, plannedSamples, metrics: analysis.metrics.map(compileMetric) }
+  const spec = { alpha, mode, minSamples, plannedSamples, metrics: (analysis.metrics ?? []).map(compileMetric) }
   return Object.keys(budget).length === 0 ? spec : { ...spec, budget }
 }
 

@@ -1,20 +1,27 @@
 import type { Fault } from '../spec-error.js'
 import { settingAfter, type PlanStep } from '../plan.js'
 import { durationMs } from './duration.js'
-import type { MetricDocument, RolloutSpec } from './schema.js'
+import { canaryJudgeFaults } from './canary-judge.js'
+import { ANALYSIS_DEFAULTS, type AnalysisDocument, type MetricDocument, type RolloutSpec } from './schema.js'
 
 /** What a schema cannot say about the metrics of an analysis. */
 export function metricFaults (spec: RolloutSpec): Fault[] {
   if (spec.analysis === undefined) return []
+  const { metrics, judge } = spec.analysis
+  if (judge !== undefined) {
+    const contest = spec.strategy.abn === undefined ? [] : [{ path: 'analysis.judge', message: 'compares one challenger: not for strategy abn' }]
+    return [...contest, ...judgeFaults(spec.analysis), ...canaryJudgeFaults(judge.kayenta)]
+  }
+  if (metrics === undefined) return [{ path: 'analysis.metrics', message: 'is required' }]
   const names = new Set<string>()
-  const faults = spec.analysis.metrics.flatMap((metric, index) => {
+  const faults = metrics.flatMap((metric, index) => {
     const path = `analysis.metrics[${index}]`
     const found = [...oneMetricFaults(metric, path)]
     if (names.has(metric.name)) found.push({ path: `${path}.name`, message: `${metric.name} is there twice` })
     names.add(metric.name)
     return found
   })
-  const roles = spec.analysis.metrics.map(({ role, dryRun }) => dryRun === true ? 'monitor' : role)
+  const roles = metrics.map(({ role, dryRun }) => dryRun === true ? 'monitor' : role)
   if (spec.analysis.mode === 'superiority' && !roles.includes('primary')) {
     faults.push({ path: 'analysis.metrics', message: 'mode superiority needs a metric of role primary' })
   }
@@ -32,7 +39,10 @@ export function mirrorFaults ({ analysis }: RolloutSpec, steps: readonly PlanSte
   const gates = steps.flatMap(({ kind }, index) => kind === 'analysis' ? [settingAfter(steps, index)] : [])
   const isUnseen = gates.some(({ weightBps }) => weightBps === 0 || weightBps >= 10_000)
   const isMirrored = steps.some((step) => step.kind === 'setMirror' && step.mirrorBps > 0)
-  return analysis.metrics.flatMap(({ source, role, dryRun }, index): Fault[] => {
+  const judged = (analysis.judge?.kayenta.metrics ?? []).flatMap(({ query }, index): Fault[] => query.source === 'feedback' && isUnseen
+    ? [{ path: `analysis.judge.kayenta.metrics[${index}].query.source`, message: 'answers that nobody saw have no feedback' }]
+    : [])
+  return [...judged, ...(analysis.metrics ?? []).flatMap(({ source, role, dryRun }, index): Fault[] => {
     const path = `analysis.metrics[${index}]`
     if (source === 'agreement' && !isMirrored) {
       return [{ path: `${path}.source`, message: 'agreement needs mirrored requests, and no step mirrors any' }]
@@ -41,7 +51,16 @@ export function mirrorFaults ({ analysis }: RolloutSpec, steps: readonly PlanSte
       return [{ path: `${path}.source`, message: 'answers that nobody saw have no feedback: use agreement, or role monitor' }]
     }
     return []
-  })
+  })]
+}
+
+/** What means something to the metrics of an analysis alone: a judge knows no error level and has a time of its own. */
+function judgeFaults (analysis: AnalysisDocument): Fault[] {
+  const alone = ['metrics', 'maxDuration', 'maxSamples', 'minDuration'] as const
+  const given = alone.filter((field) => analysis[field] !== undefined)
+  const changed = (Object.keys(ANALYSIS_DEFAULTS) as (keyof typeof ANALYSIS_DEFAULTS)[])
+    .filter((field) => analysis[field] !== ANALYSIS_DEFAULTS[field])
+  return [...given, ...changed].map((field) => ({ path: `analysis.${field}`, message: 'has no meaning beside analysis.judge' }))
 }
 
 function * oneMetricFaults (metric: MetricDocument, path: string): Generator<Fault> {

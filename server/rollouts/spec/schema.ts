@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox'
+import { CanaryJudgeSchema } from './canary-judge.js'
 import { Duration } from './duration.js'
 import { GateSchema } from './gate.js'
 import { ProbesSchema } from './probes.js'
@@ -96,15 +97,19 @@ const Strategy = Type.Object({
   }, { ...strict, description: 'internal users only' }))
 }, { ...strict, description: 'exactly one of them' })
 
+/** What an analysis says where nothing is said. */
+export const ANALYSIS_DEFAULTS = { alpha: 0.05, mode: 'superiority', minSamples: 200, plannedSamples: 5_000 } as const
+
 const Analysis = Type.Object({
-  alpha: Type.Number({ exclusiveMinimum: 0, maximum: 0.5, default: 0.05 }),
-  mode: literals(['superiority', 'equivalence'], { default: 'superiority' }),
-  minSamples: Type.Integer({ minimum: 2, maximum: 1_000_000_000, default: 200 }),
-  plannedSamples: Type.Integer({ minimum: 2, maximum: 1_000_000_000, default: 5_000 }),
+  alpha: Type.Number({ exclusiveMinimum: 0, maximum: 0.5, default: ANALYSIS_DEFAULTS.alpha }),
+  mode: literals(['superiority', 'equivalence'], { default: ANALYSIS_DEFAULTS.mode }),
+  minSamples: Type.Integer({ minimum: 2, maximum: 1_000_000_000, default: ANALYSIS_DEFAULTS.minSamples }),
+  plannedSamples: Type.Integer({ minimum: 2, maximum: 1_000_000_000, default: ANALYSIS_DEFAULTS.plannedSamples }),
   minDuration: Type.Optional(Duration),
   maxDuration: Type.Optional(Duration),
   maxSamples: Type.Optional(Type.Integer({ minimum: 2, maximum: 1_000_000_000 })),
-  metrics: Type.Array(Metric, { minItems: 1, maxItems: 50 })
+  metrics: Type.Optional(Type.Array(Metric, { minItems: 1, maxItems: 50 })),
+  judge: Type.Optional(Type.Object({ kayenta: CanaryJudgeSchema }, { ...strict, description: 'decides instead of the metrics' }))
 }, strict)
 
 const Layer = Type.Object({
@@ -164,7 +169,7 @@ export const RolloutSpecSchema = Type.Object({
 
 export type RolloutSpec = Readonly<Static<typeof RolloutSpecSchema>>
 export type AnalysisDocument = NonNullable<RolloutSpec['analysis']>
-export type MetricDocument = AnalysisDocument['metrics'][number]
+export type MetricDocument = NonNullable<AnalysisDocument['metrics']>[number]
 export type StrategyDocument = RolloutSpec['strategy']
 export type PostMortemWish = NonNullable<RolloutSpec['postMortem']>
 export type StrategyName = keyof StrategyDocument
