@@ -1,3 +1,4 @@
+import { isIntervalSpec } from '../../../evaluators/interval-verdict.js'
 import type { AnalysisSpec, ArmEvidence, Evidence } from '../../../evaluators/verdict.js'
 import type { RolloutHistoryEntry, RolloutRow, RolloutVerdict } from '../../../registry/rollouts/rollout.js'
 import type { Arm } from '../../routing/assign.js'
@@ -72,7 +73,8 @@ export function exposureOf ({ row, history, until, last, mirrorBps }: Told): Exp
 
 /** The metric that counts every request: errors; otherwise any of latency, which counts those that were answered. */
 function countingMetric (analysis: AnalysisSpec | null): string | null {
-  const metrics = analysis?.metrics ?? []
+  // A judge counts the present run alone.
+  const metrics = isIntervalSpec(analysis) ? [] : analysis?.metrics ?? []
   const found = metrics.find(({ source }) => source === 'errors') ?? metrics.find(({ source }) => source === 'latency')
   return found?.name ?? null
 }

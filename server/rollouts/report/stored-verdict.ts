@@ -1,3 +1,4 @@
+import { isIntervalSpec } from '../../../evaluators/interval-verdict.js'
 import type { AnalysisSpec, Evidence, HealthFinding, MetricVerdict, Verdict } from '../../../evaluators/verdict.js'
 import type { RolloutVerdict } from '../../../registry/rollouts/rollout.js'
 import type { Arm } from '../../routing/assign.js'
@@ -30,6 +31,8 @@ export interface ReportedDecision {
   readonly reason: string
   /** Whether the rollout is where it is because of it. */
   readonly hasDecided: boolean
+  /** Whether a canary judge drew it, which proves nothing. */
+  readonly isByJudge: boolean
   /** The release that drew it. */
   readonly engine: string
   /** The sentence of a tripped breaker. */
@@ -74,7 +77,8 @@ export function decisionOf (stored: RolloutVerdict, hasDecided: boolean): Report
   const { number, at, decision, reason, engine, verdict } = stored
   const { rule = null, health = [] } = (verdict ?? {}) as Partial<Verdict> & { health?: readonly HealthFinding[] }
   const { breaker = null } = evidenceOf(stored)
-  return { number, at, decision, rule, reason, hasDecided, engine, breaker, metrics: metricsOf(stored), health }
+  const isByJudge = isIntervalSpec(stored.analysis) && breaker === null && rule !== 2
+  return { number, at, decision, rule, reason, hasDecided, isByJudge, engine, breaker, metrics: metricsOf(stored), health }
 }
 
 /** The finding that asked for a rollback, where no metric and no breaker did. */

@@ -34,10 +34,10 @@ export function endingSentence ({ ending }: RolloutReport): string {
 /** Which verdict it was, and by what rule; null without one. Pure. */
 export function decisionSentence ({ decision }: RolloutReport): string | null {
   if (decision === null) return null
-  const { number, at, rule, hasDecided, engine } = decision
+  const { number, at, rule, hasDecided, isByJudge, engine } = decision
   const which = hasDecided ? 'This was decided by' : 'No verdict decided this. The last one was'
   const release = engine === '' ? '' : `, drawn by release ${engine}`
-  const why = rule === null ? '' : `, by rule ${rule}: ${RULES[rule]}`
+  const why = rule === null ? '' : `, by rule ${rule}: ${isByJudge ? 'the canary judge\'s score, which claims no error level' : RULES[rule]}`
   return `${which} verdict ${number} of ${moment(at)}${release}: ${decision.decision}${why}`
 }
 

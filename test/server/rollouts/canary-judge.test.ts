@@ -3,6 +3,7 @@ import type { RolloutRow } from '../../../registry/rollouts/rollout.js'
 import { beginning } from '../../../registry/rollouts/transition.js'
 import { rolloutText } from '../../../server/commands/rollout-text.js'
 import type { Outcome } from '../../../server/inference.js'
+import { decisionOf } from '../../../server/rollouts/report/stored-verdict.js'
 import { replayVerdict } from '../../../server/rollouts/replay.js'
 import { parseRolloutSpec } from '../../../server/rollouts/spec.js'
 import { SpecError } from '../../../server/rollouts/spec-error.js'
@@ -116,6 +117,7 @@ describe('the series of a canary judge', () => {
     expect(champion.slice(0, 3)).toEqual([null, expect.any(Number), expect.any(Number)])
     expect(champion).toHaveLength(30)
     expect(replayVerdict(stored, null)).toMatchObject({ outcome: 'equal', difference: null })
+    expect(decisionOf(stored, true)).toMatchObject({ isByJudge: true, rule: 4, metrics: [{ name: 'errors', source: 'errors', role: 'critical' }, {}, {}] })
     const tampered = structuredClone(stored) as typeof stored & { evidence: { intervals: { series: Record<string, { challenger: number[] }> } } }
     tampered.evidence.intervals.series['errors']!.challenger.fill(90)
     expect(replayVerdict(tampered, null)).toMatchObject({ outcome: 'different' })
