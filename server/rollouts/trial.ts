@@ -1,4 +1,4 @@
-import { decideByIntervals, judgementsOf, type IntervalEvidence, type IntervalSpec } from '../../evaluators/interval-verdict.js'
+import { decideByIntervals, type IntervalSpec } from '../../evaluators/interval-verdict.js'
 import { type AnalysisSpec, decide, type Evidence, type Verdict } from '../../evaluators/verdict.js'
 import type { ConcludedVerdict, RolloutRow } from '../../registry/rollouts/rollout.js'
 import type { RolloutStore } from '../../registry/rollouts/store.js'
@@ -7,11 +7,11 @@ import type { TrialSetting } from '../fleet.js'
 import type { Mirrored, ReplayedPrediction } from '../traffic/messages.js'
 import type { MirrorPair } from '../traffic/mirror.js'
 import { Pairs } from '../traffic/pairs.js'
-import { IntervalSeries } from '../traffic/interval-series.js'
 import { type Place, type Told, Windows } from '../traffic/windows.js'
 import { agreementOf } from './agreement.js'
 import { Breaker } from './breaker.js'
 import { compileTargeting, type Aim } from '../routing/targeting.js'
+import { JudgedRun } from './judged-run.js'
 import { analysisFault, settingAfter, type Setting } from './plan.js'
 import { type Plan, parseRolloutSpec } from './spec.js'
 import { watchedUntil } from './watch.js'
@@ -70,12 +70,10 @@ export class OpenTrial {
   breach: string | null = null
   readonly #windows: Windows
   readonly #pairs: Pairs
-  readonly #series: IntervalSeries | null
+  readonly #run: JudgedRun | null
   readonly #breaker: Breaker
   #isDirty = true
   #wasTimeUp = false
-  /** What the last look of a judge was at. */
-  #judged = ''
   #saved: { readonly at: number, readonly digest: string } = { at: -Infinity, digest: '' }
   #force: { readonly step: number, readonly setting: Setting, readonly aim: Aim | null } | null = null
 
@@ -84,7 +82,7 @@ export class OpenTrial {
     this.plan = plan
     this.#windows = new Windows(this.plan.analysis)
     this.#pairs = new Pairs(this.plan.analysis)
-    this.#series = this.plan.judge === null ? null : new IntervalSeries(this.plan.judge)
+    this.#run = this.plan.judge === null ? null : new JudgedRun(this.plan.judge)
     this.#breaker = new Breaker(this.plan.spec.breaker)
   }
 
@@ -179,7 +177,7 @@ export class OpenTrial {
       // Both arms compute every mirrored request: half each.
       const place = { at, stage, weightBps: 5_000, arm, bucket: mirrored.bucket ?? 0 }
       if (!failed) this.#windows.mirroredLatency(place, latencyMs)
-      if (!isSplit(this.row)) this.#run?.request({ at, stage, arm }, failed, latencyMs)
+      if (!isSplit(this.row)) this.#run?.series(this.row).request({ at, stage, arm }, failed, latencyMs)
     }
     this.#isDirty = true
   }
@@ -201,7 +199,7 @@ export class OpenTrial {
   feedback (request: Routed & { readonly at: number }, bucket: number, told: Told): void {
     if (request.failed || this.#isBefore(request)) return
     this.#windows.feedback({ ...place(request), at: request.at, bucket }, told)
-    this.#run?.feedback({ ...place(request), at: told.at }, told.key, told.value)
+    this.#run?.series(this.row).feedback({ ...place(request), at: told.at }, told.key, told.value)
     this.#isDirty = true
   }
 
@@ -267,15 +265,9 @@ export class OpenTrial {
     return this.#isMeasured && analysisFault(this.#inForce().setting) === null ? this.plan.judge : null
   }
 
-  /** Whether a look can say something else than the one before: a judge only looks at the end of an interval. */
+  /** Whether a look can say something else than the one before. */
   #isNew (at: number): boolean {
-    const judge = this.#judge
-    if (judge !== null) {
-      const moment = [this.row.stage, judgementsOf(judge, this.#runMs(at)).due, this.breach].join()
-      const isOther = moment !== this.#judged
-      this.#judged = moment
-      return isOther
-    }
+    if (this.#judge !== null) return this.#run!.isNew(this.row, this.breach, at)
     const isUp = this.#isTimeUp(at)
     const isOther = this.#isDirty || isUp !== this.#wasTimeUp
     this.#isDirty = false
@@ -288,29 +280,11 @@ export class OpenTrial {
     const read = <T>(evidence: T): T => isStored ? JSON.parse(JSON.stringify(evidence)) as T : evidence
     const judge = this.#judge
     if (judge !== null) {
-      const evidence = read(this.#intervalEvidence(judge, at))
+      const evidence = read(this.#run!.evidence(this.row, this.#evidence(at), at))
       return { analysis: judge, evidence, verdict: decideByIntervals(judge, evidence) }
     }
     const evidence = read(this.#evidence(at))
     return { analysis: this.#analysis, evidence, verdict: decide(this.#analysis, evidence) }
-  }
-
-  #intervalEvidence (judge: IntervalSpec, at: number): IntervalEvidence {
-    const { id, stage } = this.row
-    const elapsedMs = this.#runMs(at)
-    const steps = Math.round(judgementsOf(judge, elapsedMs).due * judge.intervalMs / judge.stepMs)
-    return { ...this.#evidence(at), elapsedMs, intervals: this.#run!.evidence(steps, `${id}/${stage}`) }
-  }
-
-  /** The series of the present weight; null without a judge. */
-  get #run (): IntervalSeries | null {
-    const { stage, createdAt } = this.row
-    this.#series?.enter({ stage, startedAt: this.details.stageStartedAt ?? createdAt })
-    return this.#series
-  }
-
-  #runMs (at: number): number {
-    return Math.max(0, at - (this.details.stageStartedAt ?? this.row.createdAt))
   }
 
   #evidence (at: number): Evidence {
@@ -343,7 +317,7 @@ export class OpenTrial {
   #request (request: Routed & { readonly latencyMs: number }, bucket: number, at: number): void {
     if (!isSplit(request)) return
     this.#windows.request({ ...place(request), at, bucket }, request.failed, request.latencyMs)
-    this.#run?.request({ ...place(request), at }, request.failed, request.latencyMs)
+    this.#run?.series(this.row).request({ ...place(request), at }, request.failed, request.latencyMs)
     this.#isDirty = true
   }
 }

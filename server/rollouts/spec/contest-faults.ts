@@ -31,7 +31,7 @@ function analysisFaults (analysis: RolloutSpec['analysis']): Fault[] {
   if (analysis.maxDuration === undefined && analysis.maxSamples === undefined) {
     faults.push({ path: 'analysis.maxDuration', message: 'this or analysis.maxSamples is required by abn: the horizon' })
   }
-  const primaries = analysis.metrics.flatMap(({ role, margin, dryRun }, index) =>
+  const primaries = (analysis.metrics ?? []).flatMap(({ role, margin, dryRun }, index) =>
     role === 'primary' && dryRun !== true ? [{ index, margin }] : [])
   if (primaries.length !== 1) faults.push({ path: 'analysis.metrics', message: `abn needs exactly one metric of role primary, got ${primaries.length}` })
   for (const { index, margin } of primaries) {

@@ -190,6 +190,7 @@ describe('the document of a canary judge', () => {
       'analysis.alpha: has no meaning beside analysis.judge'
     ])
     expect(faultsOf(documentOf(judgeOf(), {}, { shadow: {} }))).toEqual(['analysis.judge.kayenta.metrics[2].query.source: answers that nobody saw have no feedback'])
+    expect(faultsOf(documentOf(judgeOf(), {}, { abn: { arms: [{ version: '2', weight: 20 }, { version: '3', weight: 20 }] } }))).toContain('analysis.judge: compares one challenger: not for strategy abn')
     expect(faultsOf({ model: 'm', challenger: '2', strategy: { shadow: {} }, analysis: {} })).toEqual(['analysis.metrics: is required'])
   })
 })
