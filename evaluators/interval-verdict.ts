@@ -8,7 +8,7 @@ import { decide, type AnalysisSpec, type Evidence, type MetricSpec, type MetricV
  * (0..1) of its answers in milliseconds, feedback as the mean of the values of `key` that came in it. Its role follows
  * from the config: critical, or a monitor when muted.
  */
-export interface IntervalMetric extends Pick<MetricSpec, 'name' | 'source' | 'key' | 'quantile' | 'role' | 'direction'> {}
+export type IntervalMetric = Pick<MetricSpec, 'name' | 'source' | 'key' | 'quantile' | 'role' | 'direction'>
 
 /**
  * A run that a canary judge decides: values per `stepMs`, a judgement after each `intervalMs` (a whole number of
@@ -26,7 +26,10 @@ export interface IntervalSpec {
   readonly metrics: readonly IntervalMetric[]
 }
 
-/** Per step that the judgement looks at one value of each arm, null without data; `n` are the requests, or values of feedback, behind them. */
+/**
+ * Per step that the judgement looks at one value of each arm, null without data; `n` are the requests, or values of
+ * feedback, behind them.
+ */
 export interface IntervalSeries {
   readonly champion: readonly (number | null)[]
   readonly challenger: readonly (number | null)[]
@@ -56,7 +59,9 @@ export function isIntervalSpec (analysis: unknown): analysis is IntervalSpec {
 type Conclusion = Pick<Verdict, 'decision' | 'rule' | 'reason'>
 
 /** How many judgements a run has, and how many of them are due after so many milliseconds. O(1). */
-export function judgementsOf ({ intervalMs, lifetimeMs }: IntervalSpec, elapsedMs: number): { due: number, total: number } {
+export function judgementsOf (
+  { intervalMs, lifetimeMs }: IntervalSpec, elapsedMs: number
+): { due: number, total: number } {
   const total = Math.floor(lifetimeMs / intervalMs)
   return { due: Math.max(0, Math.min(total, Math.floor(elapsedMs / intervalMs))), total }
 }
@@ -109,7 +114,9 @@ function judgeWindow (spec: IntervalSpec, evidence: IntervalEvidence, due: numbe
 }
 
 /** The rule of Kayenta's runs, but that what is not settled is neither a failure nor a pass. */
-function conclude ({ score, results }: JudgeResult, thresholds: ScoreThresholds, due: number, total: number): Conclusion {
+function conclude (
+  { score, results }: JudgeResult, thresholds: ScoreThresholds, due: number, total: number
+): Conclusion {
   const labels = results.map(({ id, classification, muted }) => `${id} ${classification}${muted ? ' (muted)' : ''}`).join(', ')
   const said = `judgement ${due} of ${total}: score ${score.score}, ${score.classification} (pass ${thresholds.pass}, ` +
     `marginal ${thresholds.marginal}): ${labels}`

@@ -49,7 +49,8 @@ function duration (days: number): string {
 }
 
 /** A metric with its interval, as difference where positive means that the challenger is better. */
-export function metricLine ({ name, outcome, estimator, estimate, lower, upper, margin, n, reason, eta }: Metric): string {
+export function metricLine (metric: Metric): string {
+  const { name, outcome, estimator, estimate, lower, upper, margin, n, reason, eta } = metric
   if (estimator === 'kayenta') return `  ${outcome.padEnd(12)} ${name.padEnd(12)} n ${n.champion} / ${n.challenger}  ${reason}`
   const interval = estimate === null ? 'no estimate yet' : `${show(estimate)} [${show(lower)}, ${show(upper)}]`
   const limit = margin === null ? '' : ` margin ${margin}`

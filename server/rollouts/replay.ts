@@ -39,7 +39,9 @@ export function replayVerdict (stored: RolloutVerdict, digest: string | null): R
 function again ({ analysis, evidence }: RolloutVerdict): unknown {
   try {
     if (isGateSpec(analysis)) return JSON.parse(JSON.stringify(judgeGate(analysis, evidence as GateEvidence)))
-    if (isIntervalSpec(analysis)) return JSON.parse(JSON.stringify(decideByIntervals(analysis, evidence as IntervalEvidence)))
+    if (isIntervalSpec(analysis)) {
+      return JSON.parse(JSON.stringify(decideByIntervals(analysis, evidence as IntervalEvidence)))
+    }
     return JSON.parse(JSON.stringify(decide(analysis as AnalysisSpec, evidence as Evidence)))
   } catch (error) {
     return `no verdict: ${(error as Error).message}`

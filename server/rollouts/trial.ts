@@ -275,7 +275,7 @@ export class OpenTrial {
     return isOther
   }
 
-  /** A verdict; one to be stored is drawn from what will be read again, so that it can be recomputed to the same bytes. */
+  /** One to be stored is drawn from what will be read again, so that it can be recomputed to the same bytes. */
   #draw (at: number, isStored = false): { analysis: unknown, evidence: unknown, verdict: Verdict } {
     const read = <T>(evidence: T): T => isStored ? JSON.parse(JSON.stringify(evidence)) as T : evidence
     const judge = this.#judge

@@ -56,9 +56,10 @@ export class IntervalSeries {
     const from = lookbackMs === null ? 0 : Math.max(0, steps - Math.round(lookbackMs / stepMs))
     const series = Object.fromEntries(metrics.map((metric): [string, SeriesEvidence] => {
       const arms = this.#points.get(metric.name)
-      const [champion, challenger] = [arms?.champion, arms?.challenger].map((points) => valuesOf(points, from, steps, metric))
-      const n = { champion: champion!.n, challenger: challenger!.n }
-      return [metric.name, { champion: champion!.values, challenger: challenger!.values, n }]
+      const of = (arm: Arm) => valuesOf(arms?.[arm], from, steps, metric)
+      const [champion, challenger] = [of('champion'), of('challenger')]
+      const n = { champion: champion.n, challenger: challenger.n }
+      return [metric.name, { champion: champion.values, challenger: challenger.values, n }]
     }))
     return { seed, from, series }
   }
@@ -101,7 +102,9 @@ export class IntervalSeries {
   }
 }
 
-function valuesOf (points: Points | undefined, from: number, steps: number, metric: IntervalMetric): { values: (number | null)[], n: number } {
+function valuesOf (
+  points: Points | undefined, from: number, steps: number, metric: IntervalMetric
+): { values: (number | null)[], n: number } {
   let n = 0
   const values = Array.from({ length: steps - from }, (_, i) => {
     const point = points?.get(from + i)

@@ -78,7 +78,8 @@ export function decisionOf (stored: RolloutVerdict, hasDecided: boolean): Report
   const { rule = null, health = [] } = (verdict ?? {}) as Partial<Verdict> & { health?: readonly HealthFinding[] }
   const { breaker = null } = evidenceOf(stored)
   const isByJudge = isIntervalSpec(stored.analysis) && breaker === null && rule !== 2
-  return { number, at, decision, rule, reason, hasDecided, isByJudge, engine, breaker, metrics: metricsOf(stored), health }
+  const metrics = metricsOf(stored)
+  return { number, at, decision, rule, reason, hasDecided, isByJudge, engine, breaker, metrics, health }
 }
 
 /** The finding that asked for a rollback, where no metric and no breaker did. */

@@ -45,7 +45,9 @@ export const CanaryJudgeSchema = Type.Object({
   interval: Type.Optional(Type.Union([Duration], { description: 'between two judgements; the lifetime' })),
   step: Type.Union([Duration], { default: '60s', description: 'what one value of a series is measured over' }),
   lookback: Type.Optional(Type.Union([Duration], { description: 'how much before its end a judgement sees; everything' })),
-  judge: Type.Object({ name: Type.Enum(Object.values(JUDGE_NAMES), { default: JUDGE_NAMES.strict }) }, { ...strict, default: {} }),
+  judge: Type.Object({
+    name: Type.Enum(Object.values(JUDGE_NAMES), { default: JUDGE_NAMES.strict })
+  }, { ...strict, default: {} }),
   metrics: Type.Array(Type.Object({
     name: Type.String({ minLength: 1, maxLength: 64 }),
     groups: Type.Array(Type.String({ minLength: 1, maxLength: 64 }), { minItems: 1, maxItems: 10 }),
@@ -53,7 +55,7 @@ export const CanaryJudgeSchema = Type.Object({
     analysisConfigurations: Type.Object({ canary: Canary }, { ...strict, default: {} })
   }, strict), { minItems: 1, maxItems: 20 }),
   classifier: Type.Object({
-    groupWeights: Type.Record(Type.String(), Type.Number({ minimum: 0, maximum: 100 }), { default: {}, maxProperties: 200 }),
+    groupWeights: Type.Record(Type.String(), Score, { default: {}, maxProperties: 200 }),
     scoreThresholds: Type.Object({ pass: Score, marginal: Score }, strict)
   }, strict)
 }, { ...strict, description: 'judged as by Kayenta, which claims no error level' })
