@@ -126,7 +126,9 @@ export function compileCanaryJudge (judge: CanaryJudgeDocument): IntervalSpec {
   }
 }
 
-function compileMetric ({ name, query, analysisConfigurations: { canary } }: CanaryJudgeDocument['metrics'][number]): IntervalMetric {
+type MetricOfDocument = CanaryJudgeDocument['metrics'][number]
+
+function compileMetric ({ name, query, analysisConfigurations: { canary } }: MetricOfDocument): IntervalMetric {
   const { source, key, quantile } = query
   return {
     name,
