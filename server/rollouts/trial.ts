@@ -260,9 +260,10 @@ export class OpenTrial {
     return this.#force
   }
 
-  /** The judge that decides at the present weight; none where nothing is compared. */
+  /** The judge that decides at the present weight; none where nothing is compared, or after the promotion. */
   get #judge (): IntervalSpec | null {
-    return this.#isMeasured && analysisFault(this.#inForce().setting) === null ? this.plan.judge : null
+    if (!this.#isMeasured || this.isWatched) return null
+    return analysisFault(this.#inForce().setting) === null ? this.plan.judge : null
   }
 
   /** Whether a look can say something else than the one before. */
