@@ -65,6 +65,6 @@ describe('gauntlet rollout schema', () => {
     const { code, out } = await gauntlet('rollout', 'schema')
 
     expect(code).toBe(0)
-    expect(JSON.parse(out)).toMatchObject({ type: 'object', required: expect.arrayContaining(['model', 'challenger', 'strategy']) as string[] })
+    expect(JSON.parse(out)).toMatchObject({ type: 'object', required: expect.arrayContaining(['model', 'strategy']) as string[] })
   })
 })
