@@ -35,8 +35,8 @@ export function addRolloutPlanCommands (rollout: Command, { print }: PlanContext
   rollout.command('schema')
     .description('print the JSON Schema of rollout documents')
     .action(async () => {
-      const { RolloutSpecSchema } = await import('../rollouts/spec.js')
-      const schema = { $schema: 'https://json-schema.org/draft/2020-12/schema', title: 'Gauntlet rollout', ...RolloutSpecSchema }
+      const { documentSchema } = await import('../rollouts/spec/document-schema.js')
+      const schema = documentSchema()
       print(schema, () => JSON.stringify(schema, null, 2))
     })
 }

@@ -18,7 +18,7 @@ import { type AfterPromotion, compileAfterPromotion, watchFaults } from './watch
 import { type Fault, SpecError } from './spec-error.js'
 
 export { durationMs } from './spec/duration.js'
-export { type RolloutSpec, RolloutSpecSchema } from './spec/schema.js'
+export type { RolloutSpec } from './spec/schema.js'
 
 const SOURCE_EXPECTED = 'expected header:NAME, cookie:NAME or body:/json/pointer'
 const KEY_EXPECTED = 'expected header:NAME, cookie:NAME, body:/json/pointer, apiKey, apiKey:HEADER or sequenceId'

@@ -7,7 +7,7 @@ import { parseJson } from '../oip/request.js'
 import { readReport, renderReport, REPORT_FORMATS } from '../rollouts/report/read.js'
 import { REPORT_POLICY } from '../rollouts/report/html.js'
 import type { RolloutController } from '../rollouts/controller.js'
-import { RolloutSpecSchema } from '../rollouts/spec.js'
+import { documentSchema } from '../rollouts/spec/document-schema.js'
 import { HandBody, handOf, type Named } from './hand.js'
 import { RolloutViewSchema, viewRollout } from './rollout-view.js'
 
@@ -113,7 +113,7 @@ function startRoute (app: FastifyInstance, controller: RolloutController): void 
     }
   })
   app.post('/', {
-    schema: { body: RolloutSpecSchema, response: { 201: RolloutViewSchema } },
+    schema: { body: Type.Unsafe<unknown>(documentSchema()), response: { 201: RolloutViewSchema } },
     validatorCompiler: () => () => true,
     config: { consumes: ['application/json', 'application/yaml'] }
   }, async (request, reply) => {

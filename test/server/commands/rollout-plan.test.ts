@@ -1,7 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Check } from 'typebox/schema'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
 import { gauntlet } from '../../support/command.js'
 
 const CANARY = `
@@ -61,10 +63,14 @@ describe('gauntlet rollout plan', () => {
 })
 
 describe('gauntlet rollout schema', () => {
-  it('prints the schema of documents', async () => {
+  it('prints the schema of documents, by which what has a default may be left out', async () => {
     const { code, out } = await gauntlet('rollout', 'schema')
+    const isValid = (value: unknown): boolean => Check(JSON.parse(out) as object, value)
+    const document = parse(CANARY) as Record<string, unknown>
 
     expect(code).toBe(0)
-    expect(JSON.parse(out)).toMatchObject({ type: 'object', required: expect.arrayContaining(['model', 'strategy']) as string[] })
+    expect(isValid(document)).toBe(true)
+    expect(isValid({ model: 'm', challenger: '2' })).toBe(false)
+    expect(isValid({ ...document, modle: 'm' })).toBe(false)
   })
 })
