@@ -6,6 +6,13 @@ const KILLING = ['test/**/*crash*.test.ts']
 /** Tests with programs of others, which may not be there: `npm run test:peers`. */
 const WITH_PEERS = ['test/peers/**/*.test.ts']
 
+/** Tests that take long, of simulations, real models, and threads that read a registry: `npm run test:long`. */
+const LONG = [
+  'test/e2e/{rollout-examples,simulation,real-models,gate,post-mortem}.test.ts',
+  'test/server/simulation/run.test.ts',
+  'test/evaluators/simulation.test.ts'
+]
+
 /** Tests that start processes: each file gets a fresh environment, and what they start is compiled once before. */
 const STARTING_PROCESSES = [
   'test/{e2e,models}/**/*.test.ts',
@@ -13,7 +20,7 @@ const STARTING_PROCESSES = [
 ]
 
 const globalSetup = 'test/support/compile.ts'
-const elsewhere = [...KILLING, ...WITH_PEERS]
+const elsewhere = [...KILLING, ...WITH_PEERS, ...LONG]
 
 export default defineConfig({
   test: {
@@ -27,6 +34,7 @@ export default defineConfig({
         test: { name: 'plain', include: ['test/**/*.test.ts'], exclude: [...STARTING_PROCESSES, ...elsewhere], isolate: false }
       },
       { extends: true, test: { name: 'crash', include: KILLING, globalSetup } },
+      { extends: true, test: { name: 'long', include: LONG, globalSetup } },
       { extends: true, test: { name: 'peers', include: WITH_PEERS, globalSetup } }
     ]
   }

@@ -129,7 +129,7 @@ describe('post-mortems', () => {
       const all = (await call(gateway.url, `/api/events?rollout=${id}&limit=1000`)).json as EventRow[]
       return all.filter(({ type }) => type === 'rollout.report').length === count
     })
-    const { id } = await startRollout(gateway.url, { model: 'lookup', challenger: '2', strategy: { canary: { steps: [{ setWeight: 100 }, { pause: {} }] } } })
+    const { id } = await startRollout(gateway.url, { model: 'lookup', challenger: '2', postMortem: undefined, strategy: { canary: { steps: [{ setWeight: 100 }, { pause: {} }] } } })
     await eventually('it is under way', async () => (await rolloutOf(gateway.url, id)).state === 'paused')
     await call(gateway.url, `/api/rollouts/${id}/rollback`, { reason: 'as I say' })
     expect(await ask(gateway.url, 3, 'anybody')).toMatchObject({ value: 3, arm: 'champion' })

@@ -79,9 +79,9 @@ export async function ask (url: string, index: number, session: string | null, m
   }
 }
 
-/** Starts a rollout and gives its first view. */
+/** Starts a rollout and gives its first view. Unless asked for, none leaves a post-mortem, which takes a thread. */
 export async function startRollout (url: string, document: Readonly<Record<string, unknown>>): Promise<RolloutView> {
-  const reply = await call(url, '/api/rollouts', document)
+  const reply = await call(url, '/api/rollouts', { postMortem: 'never', ...document })
   if (reply.status !== 201) throw new Error(`${reply.status}: ${JSON.stringify(reply.json)}`)
   return reply.json
 }

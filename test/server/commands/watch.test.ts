@@ -18,6 +18,7 @@ const viewIn = (state: string, weightBps = 2_000): RolloutView => ({
   weightBps,
   reason: 'because',
   reverted: null,
+  watchedUntil: null,
   verdict: { decision: 'continue', reason: 'too few', metrics: [metric], eta: { samples: 400, samplesAtPower: null, days: 0.5, daysAtPower: null, assumed: null, reason: 'about 400 more' } }
 } as unknown as RolloutView)
 const news = (type: string, body: object = {}): RolloutNews => ({
