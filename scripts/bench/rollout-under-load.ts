@@ -8,7 +8,7 @@ import { publish, requests, writeModel } from './workload.js'
 
 const CONNECTIONS = 32
 const WIDTH = 4
-const OLD = /^x-gauntlet-version: 1$/im
+const OLD = /^x-gauntlet-version: mlp:1@/im
 const FAILOVER = /x-gauntlet-assignment: failover/i
 
 interface RollbackResult {
@@ -85,6 +85,7 @@ export async function measurePromotion (directory: string): Promise<PromotionRes
     await fetch(`${gateway.url}/api/rollouts/${id}/promote`, { method: 'POST' })
     const { errors, non2xx, requests: count } = await load
     if ((await viewOf(gateway.url, id)).state !== 'promoted') throw new Error('the rollout was not promoted')
+    if (lastOfOldAt === 0) throw new Error('no answer of the old champion was seen')
     return { failed: errors + non2xx, requests: count, settledMs: Math.max(0, lastOfOldAt - toldAt) }
   } finally {
     await stop(gateway)
