@@ -1,7 +1,5 @@
-import { open, rename, rm } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { Option, type Command } from 'commander'
-import { GatewayError } from '../errors.js'
 import type { ReportFormat } from '../rollouts/report/read.js'
 
 interface ReportContext {
@@ -36,7 +34,7 @@ export function addReportCommand (rollout: Command, { options, print, warn }: Re
         const report = readReport(registry, id, Date.now())
         const text = renderReport(report, format ?? formatOf(out) ?? (json === true && out !== undefined ? 'json' : 'md'))
         if (out === undefined) return print(report, () => text.trimEnd())
-        await write(out, text)
+        await (await import('../out-file.js')).writeOutFile(out, [text])
         if (quiet !== true) warn(`wrote ${out}`)
       } finally {
         registry.close()
@@ -47,22 +45,4 @@ export function addReportCommand (rollout: Command, { options, print, warn }: Re
 function formatOf (out: string | undefined): ReportFormat | undefined {
   const ending = extname(out ?? '').slice(1).toLowerCase()
   return FORMATS.find((format) => format === ending)
-}
-
-/** Written aside and renamed, so that the file is whole or as it was. */
-async function write (path: string, text: string): Promise<void> {
-  const aside = `${path}.${process.pid}.part`
-  try {
-    const file = await open(aside, 'wx')
-    try {
-      await file.writeFile(text)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(aside, path)
-  } catch (error) {
-    await rm(aside, { force: true })
-    throw new GatewayError('BAD_REQUEST', `--out ${path}: cannot be written: ${(error as Error).message}`, { cause: error })
-  }
 }

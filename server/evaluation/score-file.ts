@@ -1,5 +1,4 @@
-import { open, rename, rm } from 'node:fs/promises'
-import { GatewayError } from '../errors.js'
+import { writeOutFile } from '../out-file.js'
 import { parseField, textOf, textsOf } from './fields.js'
 import { checkMetrics } from './metric-catalogue.js'
 import { runMetrics, type MetricRunRequest } from './metric-run.js'
@@ -51,27 +50,10 @@ export async function scoreFile (request: ScoreRequest): Promise<ScoreReport> {
       metrics: aggregate(scores, request),
       corpus: Object.assign({}, ...scorers.map(({ corpus }) => corpus?.())) as Record<string, number>
     }
-    if (request.out !== undefined) await writeRows(request.out, scores, table.unit)
+    if (request.out !== undefined) await writeOutFile(request.out, lines(scores, table.unit))
     if (!request.wantsRows) return report
     return { ...report, scores: Array.from({ length: report.rows }, (_, row) => rowAsJson(scores, table.unit, row)) }
   })
-}
-
-/** Written aside and renamed, so that the file is whole or not there. */
-async function writeRows (path: string, scores: RowScores, unit: string): Promise<void> {
-  const aside = `${path}.${process.pid}.part`
-  try {
-    const file = await open(aside, 'wx')
-    try {
-      for (const text of lines(scores, unit)) await file.write(text)
-    } finally {
-      await file.close()
-    }
-    await rename(aside, path)
-  } catch (error) {
-    await rm(aside, { force: true })
-    throw new GatewayError('BAD_REQUEST', `--out ${path}: cannot be written: ${(error as Error).message}`, { cause: error })
-  }
 }
 
 const LINES_AT_ONCE = 1_024
